@@ -1,1 +1,1 @@
-"""."""
+"""History → forecasts, anomalies, trends, reports."""

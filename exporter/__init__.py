@@ -1,1 +1,1 @@
-"""."""
+"""Sources → gauges on /metrics."""

@@ -1,0 +1,331 @@
+"""state.db: what must survive a crash, apart from the samples.
+
+    written by            tables
+    (1) alerts/book         states, posted, acknowledgements, silences, timeline, rule_overrides
+    (2) delivery/dispatch   groups, told, outbox
+    (3) delivery/sender     outbox, told, notifications
+        remediation         runs, audit, breakers (the limits are counted where the started row is written)
+
+Instants are Unix milliseconds. Structured values are JSON text. One connection writes, under one lock;
+readers have their own, so nobody who reads waits for a writer (WAL). A commit is on the disk when it returns
+(synchronous=FULL).
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+    select,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.pool import StaticPool
+
+from promkit.errors import ConfigError, Unavailable
+
+__all__ = [
+    "Database",
+    "acknowledgements",
+    "audit",
+    "breakers",
+    "groups",
+    "notifications",
+    "outbox",
+    "posted",
+    "rule_overrides",
+    "runs",
+    "silences",
+    "states",
+    "timeline",
+    "told",
+]
+
+SCHEMA_VERSION = 1
+TABLES = MetaData()
+
+schema_version = Table("schema_version", TABLES, Column("version", Integer, primary_key=True))
+
+# State of one rule for one label set (`ruler.alerts.State`, all fields but the key as JSON).
+states = Table(
+    "states",
+    TABLES,
+    Column("rule", String, primary_key=True),
+    Column("labels", String, primary_key=True),  # canonical JSON, sorted by name
+    Column("phase", String, nullable=False),
+    Column("state", JSON, nullable=False),
+)
+
+# Alerts posted from outside, whole.
+posted = Table(
+    "posted",
+    TABLES,
+    Column("fingerprint", String, primary_key=True),
+    Column("alert", JSON, nullable=False),
+    Column("ends_ms", BigInteger, nullable=False),
+)
+
+acknowledgements = Table(
+    "acknowledgements",
+    TABLES,
+    Column("fingerprint", String, primary_key=True),
+    Column("by", String, nullable=False),
+    Column("comment", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger),
+)
+
+silences = Table(
+    "silences",
+    TABLES,
+    Column("id", String, primary_key=True),
+    Column("silence", JSON, nullable=False),
+    Column("starts_ms", BigInteger, nullable=False),
+    Column("ends_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+)
+
+# Everything that happened to an alert, in order: the source of the timeline, the events and S15's history.
+timeline = Table(
+    "timeline",
+    TABLES,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("happening", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("alert", JSON, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("timeline_by_alert", "fingerprint", "seq"),
+    Index("timeline_by_time", "at_ms"),
+    sqlite_autoincrement=True,
+)
+
+rule_overrides = Table(
+    "rule_overrides",
+    TABLES,
+    Column("rule", String, primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger),
+)
+
+# A notification group of one receiver, and when it is looked at next.
+groups = Table(
+    "groups",
+    TABLES,
+    Column("receiver", String, primary_key=True),
+    Column("group_key", String, primary_key=True),
+    Column("route", String, nullable=False),  # path of the route in the tree, to find its timing again
+    Column("labels", JSON, nullable=False),
+    Column("next_flush_ms", BigInteger, nullable=False),
+    Column("told_ms", BigInteger),  # last successful firing message
+)
+
+# What a receiver knows of an alert of a group; `owes`: a firing was accepted, its resolved is still due.
+told = Table(
+    "told",
+    TABLES,
+    Column("receiver", String, primary_key=True),
+    Column("group_key", String, primary_key=True),
+    Column("fingerprint", String, primary_key=True),
+    Column("status", String, nullable=False),  # firing | resolved, as last accepted or pending
+    Column("pending", Boolean, nullable=False),  # an outbox row carries it; not accepted yet
+    Column("owes", Boolean, nullable=False),
+    Column("told_ms", BigInteger),  # when a firing message was last accepted (cooldown counts from here)
+    Column("severity", String, nullable=False),
+)
+
+# A message that is owed. At most one of each kind waits per receiver and group.
+outbox = Table(
+    "outbox",
+    TABLES,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String, nullable=False, unique=True),  # idempotency key
+    Column("receiver", String, nullable=False),
+    Column("group_key", String, nullable=False),
+    Column("kind", String, nullable=False),  # firing | resolved | message | escalation | test
+    Column("status", String, nullable=False),  # pending | sent | failed | dead
+    Column("content", JSON, nullable=False),  # alerts and group labels; rendered when it is sent
+    Column("created_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger, nullable=False),
+    Column("deadline_ms", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("leased_until_ms", BigInteger),
+    Column("error", String, nullable=False),
+    Column("progress", JSON, nullable=False),  # integrations of the receiver that have taken it already
+    Index("outbox_due", "status", "due_ms"),
+    sqlite_autoincrement=True,
+)
+
+# S12: one record per channel and attempt's outcome.
+notifications = Table(
+    "notifications",
+    TABLES,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("outbox", Integer, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("integration", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("status", String, nullable=False),  # sent | failed | pending (will be tried again)
+    Column("error", String, nullable=False),
+    Column("fingerprints", JSON, nullable=False),
+    Column("took_ms", Integer, nullable=False),
+    Index("notifications_by_time", "at_ms"),
+    sqlite_autoincrement=True,
+)
+
+runs = Table(
+    "runs",
+    TABLES,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("rule", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column(
+        "phase", String, nullable=False
+    ),  # waiting | approval | started | verifying | recovered | failed …
+    Column("plan", JSON, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("started_ms", BigInteger),
+    Column("finished_ms", BigInteger),
+    Column("state", JSON, nullable=False),
+    Index("runs_by_rule", "rule", "started_ms"),
+    sqlite_autoincrement=True,
+)
+
+# Every decision about a remedy, with its reason.
+audit = Table(
+    "audit",
+    TABLES,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("run", Integer),
+    Column("rule", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("by", String, nullable=False),  # "ruler" or a person
+    Column("detail", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+breakers = Table(
+    "breakers",
+    TABLES,
+    Column("rule", String, primary_key=True),
+    Column("action", String, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("opened_ms", BigInteger),
+    Column("value", Float),
+)
+
+
+class Database:
+    """The one door to state.db."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writing = threading.RLock()
+        self._open: Connection | None = None  # the transaction of whoever holds the lock
+        try:
+            with engine.begin() as connection:
+                TABLES.create_all(connection)
+                version = connection.execute(select(schema_version.c.version)).scalar()
+                if version is None:
+                    connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+        except DatabaseError as error:
+            raise Unavailable(f"state database cannot be opened: {error.orig}", str(engine.url)) from error
+        if version is not None and version > SCHEMA_VERSION:
+            raise ConfigError(
+                f"state database has schema {version}, newer than this release's {SCHEMA_VERSION}",
+                str(engine.url),
+                "run the release that wrote it, or a newer one",
+            )
+
+    @classmethod
+    def open(cls, url: str) -> "Database":
+        """Open `sqlite:///path`, making file and folder; `sqlite://` lives in memory.
+
+        ConfigError: another kind of URL, or a newer schema. Unavailable: the file cannot be used.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise ConfigError(
+                f"not a database URL: {url!r}", remedy="write sqlite:///data/state.db"
+            ) from None
+        if parsed.get_backend_name() != "sqlite":
+            raise ConfigError(
+                f"state in {parsed.get_backend_name()} is not supported yet",
+                remedy="write sqlite:///data/state.db",
+            )
+        if not parsed.database:
+            return cls(create_engine(parsed, poolclass=StaticPool, connect_args={"check_same_thread": False}))
+        try:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"state folder cannot be made: {error.strerror}", parsed.database) from None
+        engine = create_engine(parsed, connect_args={"timeout": 10})
+        event.listen(engine, "connect", _durable)
+        return cls(engine)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, whole or not at all; inside another of the same thread it is part of that.
+
+        Unavailable: the disk is full or the file is gone; nothing was written.
+        """
+        with self._writing:
+            if self._open is not None:
+                yield self._open
+                return
+            try:
+                with self._engine.begin() as connection:
+                    self._open = connection
+                    yield connection
+            except OperationalError as error:
+                raise Unavailable(f"state cannot be written: {error.orig}", str(self._engine.url)) from error
+            finally:
+                self._open = None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view that waits for no writer."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def _durable(connection: object, _record: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=10000")
+    cursor.close()
