@@ -12,7 +12,7 @@ readers have their own, so nobody who reads waits for a writer (WAL). A commit i
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -251,6 +251,7 @@ class Database:
         self._engine = engine
         self._writing = threading.RLock()
         self._open: Connection | None = None  # the transaction of whoever holds the lock
+        self._committed: list[Callable[[], None]] = []  # what its holder wants done after it
         try:
             with engine.begin() as connection:
                 TABLES.create_all(connection)
@@ -307,10 +308,22 @@ class Database:
                 with self._engine.begin() as connection:
                     self._open = connection
                     yield connection
+                callbacks = self._committed
             except OperationalError as error:
                 raise Unavailable(f"state cannot be written: {error.orig}", str(self._engine.url)) from error
             finally:
                 self._open = None
+                self._committed = []
+        for callback in callbacks:
+            callback()
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Inside `write`: call once the outermost transaction is stored and the lock is free.
+
+        A transaction that fails forgets its callbacks. Listeners of several rooms' rows hear of them so.
+        """
+        assert self._open is not None, "only inside write()"  # noqa: S101 - a bug otherwise
+        self._committed.append(callback)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
