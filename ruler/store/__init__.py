@@ -1,5 +1,27 @@
-"""What was measured: rings of rows in memory, a log, and compressed chunks on disk."""
+"""What was measured.
+
+Samples live in three tiers: rings of the latest rows in memory, a log on disk of what is since the last fold,
+and compressed chunks. `Store.select` answers with frames, whichever tiers they come from.
+"""
 
 from ruler.store.frame import ABSENT, PAD, STALE, Frame, Mask, Times, Values, is_absent, is_stale
+from ruler.store.lane import Lane
+from ruler.store.options import StorageOptions
+from ruler.store.store import Rejected, Store, StoreStats
 
-__all__ = ["ABSENT", "PAD", "STALE", "Frame", "Mask", "Times", "Values", "is_absent", "is_stale"]
+__all__ = [
+    "ABSENT",
+    "PAD",
+    "STALE",
+    "Frame",
+    "Lane",
+    "Mask",
+    "Rejected",
+    "StorageOptions",
+    "Store",
+    "StoreStats",
+    "Times",
+    "Values",
+    "is_absent",
+    "is_stale",
+]

@@ -1,0 +1,361 @@
+"""The store: samples in, frames out, over three tiers (ring, log, chunks)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promkit.labels import Labels
+from promkit.matchers import Matcher
+from ruler.store.block import Block
+from ruler.store.frame import STALE, Frame, Times, Values, is_absent
+from ruler.store.homes import FOREVER, Homes
+from ruler.store.index import Index, Sids
+from ruler.store.lane import Lane, Slots
+from ruler.store.merge import frames_of_run, merged
+from ruler.store.options import StorageOptions
+from ruler.store.ragged import Ragged, Run
+from ruler.store.selection import Plan, Selections
+
+__all__ = ["Rejected", "Store", "StoreStats"]
+
+_METADATA_MAX = 100_000
+_ROWS_MIN = 64
+_FREE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Samples that were not stored, and why."""
+
+    too_old: int = 0  # further behind the series' last sample than the out-of-order window, or past retention
+    duplicate: int = 0  # another value at an instant that has one
+
+    @property
+    def total(self) -> int:
+        return self.too_old + self.duplicate
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """How much is stored where."""
+
+    series: int
+    samples: int  # appended since the start
+    out_of_order: int
+    too_old: int
+    duplicate: int
+    memory_bytes: int
+    log_bytes: int
+    chunk_bytes: int
+    chunks: int
+
+
+class Store:
+    """Open it with `Store.open`. Its lock covers the index and where series live; blocks have their own."""
+
+    def __init__(self, options: StorageOptions) -> None:
+        self._options = options
+        self._lock = RLock()
+        self._index = Index()
+        self._homes = Homes()
+        self._blocks: list[Block] = []
+        self._groups: dict[str, int] = {}
+        self._selections = Selections(self._index, self._homes, self._blocks)
+        self._ragged = Ragged()
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._metadata: dict[str, tuple[str, str, str]] = {}
+        self._window_ms = options.ring_ms_min
+        self._floor_ms: int | None = None  # the rings have all that is later
+        self._first_ms: int | None = None
+        self._last_ms: int | None = None
+        self._samples = self._out_of_order = self._too_old = self._duplicates = 0
+
+    @classmethod
+    def open(cls, directory: Path | None, options: StorageOptions, now_ms: int) -> "Store":  # noqa: ARG003 - until it has a log
+        """Open a data directory, or a store in memory alone.
+
+        Conflict: another process has the directory open.
+        """
+        return cls(options)
+
+    # Reading.
+
+    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Frame]:
+        """All samples of the series that fit, start ≤ t ≤ end; a series of a frame may have none."""
+        with self._lock:
+            plan = self._selections.plan(matchers)
+            frames = self._ragged_frames(plan, start_ms, end_ms) if len(plan.ragged) else []
+        for part in plan.parts:
+            window = part.block.read(part.gather, start_ms, end_ms)
+            if window is not None:
+                frames.append(Frame(part.labels, window.times, part.gather.clock, window.values, part.key))
+        return merged(frames) if plan.mixed else frames
+
+    def series(self, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> list[Labels]:
+        """The label sets that fit one of the selectors (none: all) and have samples in the span, sorted."""
+        with self._lock:
+            sids = self._live(selectors, start_ms, end_ms)
+            return sorted(self._index.labels_once(sid) for sid in sids.tolist())
+
+    def label_names(self, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> list[str]:
+        """Names of the labels that these series have, sorted; without selectors, of all in the index."""
+        if not selectors:
+            with self._lock:
+                return sorted(self._index.names())
+        return sorted({name for labels in self.series(selectors, start_ms, end_ms) for name in labels})
+
+    def label_values(
+        self, name: str, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """The values that these series have for a label, sorted; without selectors, of all in the index."""
+        if not selectors:
+            with self._lock:
+                return sorted(self._index.values(name))
+        found = {labels[name] for labels in self.series(selectors, start_ms, end_ms)}
+        return sorted(found - {""})
+
+    def metadata(self) -> Mapping[str, tuple[str, str, str]]:
+        """Type, help and unit by metric."""
+        with self._lock:
+            return dict(self._metadata)
+
+    def span(self) -> tuple[int, int] | None:
+        """First and last sample."""
+        if self._first_ms is None or self._last_ms is None:
+            return None
+        return self._first_ms, self._last_ms
+
+    def stats(self) -> StoreStats:
+        """How much is stored where."""
+        with self._lock:
+            memory = sum(block.size_bytes for block in self._blocks) + self._ragged.size_bytes
+            return StoreStats(
+                len(self._index), self._samples, self._out_of_order, self._too_old, self._duplicates,
+                memory, 0, 0, 0,
+            )  # fmt: skip
+
+    # Writing.
+
+    @property
+    def window_ms(self) -> int:
+        """How long rows stay in the rings."""
+        return self._window_ms
+
+    def require_window(self, window_ms: int) -> None:
+        """Keep at least this much in memory, as far as `ring_ms_max` allows."""
+        self._window_ms = max(self._window_ms, min(window_ms, self._options.ring_ms_max))
+
+    def describe(self, metadata: Mapping[str, tuple[str, str, str]]) -> None:
+        """Remember type, help and unit of metrics; beyond a bound new ones are ignored."""
+        with self._lock:
+            for metric, description in metadata.items():
+                if metric in self._metadata or len(self._metadata) < _METADATA_MAX:
+                    self._metadata[metric] = description
+
+    def lane(self, group: str, name: str, cadence_ms: int) -> Lane:
+        """The lane of this name; a new one stands beside those of like group and cadence."""
+        with self._lock:
+            lane = self._lanes.get((group, name))
+            if lane is None or not lane.open:
+                number = self._block_number(f"{group}@{cadence_ms}", cadence_ms)
+                block = self._blocks[number]
+                lane = Lane(self, name, block, number, block.open_clock())
+                self._lanes[group, name] = lane
+            return lane
+
+    def append(self, series: Sequence[Labels], values: Values, at_ms: int) -> None:
+        """Samples of one instant: what a recording rule or an alert gives."""
+        if len(series):
+            lane, slots = self._family(series)
+            lane.put(at_ms, slots, np.asarray(values, np.float64))
+
+    def end(self, series: Sequence[Labels], at_ms: int) -> None:
+        """Mark series that were appended as ended."""
+        if len(series):
+            lane, slots = self._family(series)
+            lane.put(at_ms, slots, np.full(len(slots), STALE))
+            lane.retire(slots, at_ms)
+
+    def append_samples(
+        self,
+        series: Sequence[Labels],
+        which: NDArray[np.intp],
+        times_ms: Times,
+        values: Values,
+        *,
+        imported: bool = False,
+    ) -> Rejected:
+        """Samples at times of their own; sample n belongs to `series[which[n]]`.
+
+        `imported`: history, whose age only retention bounds; else the out-of-order window does.
+        """
+        with self._lock:
+            sids = np.array([self._index.add(labels) for labels in series], np.int64)
+            self._homes.reserve(self._index.next_sid)
+            return self._store_samples(sids[which], times_ms, values, imported=imported)
+
+    def maintain(self, now_ms: int) -> None:
+        """Give back what no window wants any more."""
+        with self._lock:
+            for lane in list(self._lanes.values()):
+                self._sweep(lane, now_ms - self._window_ms)
+
+    def close(self) -> None:
+        """Write what is buffered."""
+
+    # What lanes ask for (`Keeper`).
+
+    def enlist(self, lane: Lane, series: Sequence[Labels]) -> Slots:
+        """Slots for these series, made where there are none."""
+        with self._lock:
+            sids = np.array([self._index.add(labels) for labels in series], np.int64)
+            self._homes.reserve(self._index.next_sid)
+            slots = _positions(lane.sids, sids)
+            wanted = np.unique(sids[slots < 0])
+            if len(wanted):
+                self._widen(lane, wanted)
+                slots = _positions(lane.sids, sids)
+            for slot in [slot for slot in lane.ended if slot in set(slots.tolist())] if lane.ended else ():
+                del lane.ended[slot]
+            self._homes.last_ms[sids] = FOREVER
+            return slots
+
+    def retire(self, lane: Lane, slots: Slots, at_ms: int) -> None:
+        """The series of these slots ended."""
+        with self._lock:
+            lane.ended.update(dict.fromkeys(slots.tolist(), at_ms))
+            self._homes.last_ms[lane.sids[slots]] = at_ms
+
+    def written(self, lane: Lane, at_ms: int, row: Values, evicted_ms: int | None) -> None:
+        """Account for a row that was put into the ring."""
+        if lane.fresh:
+            with self._lock:
+                sids = np.concatenate(lane.fresh)
+                self._homes.first_ms[sids] = np.minimum(self._homes.first_ms[sids], at_ms)
+                lane.fresh.clear()
+        if evicted_ms is not None and (self._floor_ms is None or evicted_ms > self._floor_ms):
+            self._floor_ms = evicted_ms
+        self._seen(at_ms, at_ms, len(row))
+
+    def amended(self, sids: Sids, at_ms: int, values: Values) -> None:  # noqa: ARG002 - until it has a log
+        """Account for samples that were put into a lane's last row."""
+        self._seen(at_ms, at_ms, len(sids))
+
+    def strayed(self, lane: Lane, sids: Sids, at_ms: int, values: Values) -> None:
+        """Keep samples that are not later than their lane's last row among the ragged."""
+        present = ~is_absent(values)
+        with self._lock:
+            if lane.last_ms is not None and at_ms < lane.last_ms - self._options.out_of_order_window_ms:
+                self._too_old += int(present.sum())
+                return
+            times = np.full(int(present.sum()), at_ms)
+            self._store_samples(sids[present], times, values[present], imported=False)
+
+    # Inside.
+
+    def _block_number(self, group: str, cadence_ms: int) -> int:
+        number = self._groups.get(group)
+        if number is None:
+            rows = self._window_ms // cadence_ms + 8 if cadence_ms else _ROWS_MIN
+            number = self._groups[group] = len(self._blocks)
+            self._blocks.append(Block(max(rows, 8)))
+        return number
+
+    def _family(self, series: Sequence[Labels]) -> tuple[Lane, Slots]:
+        """The lane of appended series: one for each metric, and one for each alert."""
+        first = series[0]
+        name = f"{first.metric}/{first['alertname']}" if first.metric.startswith("ALERTS") else first.metric
+        with self._lock:
+            lane = self.lane("append", name, 0)
+            return lane, lane.slots(series)
+
+    def _widen(self, lane: Lane, sids: Sids) -> None:
+        """Give new series a slot each: freed ones first."""
+        reused = [lane.free.pop() for _ in range(min(len(lane.free), len(sids)))]
+        columns = lane.block.allocate(lane.clock, len(sids) - len(reused))
+        slots = np.array([*reused, *range(lane.width, lane.width + len(columns))], np.intp)
+        lane.sids = np.concatenate([lane.sids, np.full(len(columns), _FREE)])
+        lane.columns = np.concatenate([lane.columns, columns])
+        lane.sids[slots] = sids
+        lane.fresh.append(sids)
+        lane.version += 1
+        self._homes.settle(sids, lane.block_number, lane.columns[slots])
+
+    def _sweep(self, lane: Lane, horizon_ms: int) -> None:
+        """Free the slots whose series ended before the oldest row, and the lane when it has none left."""
+        span = lane.block.span(lane.clock)
+        oldest_ms = max(span[0] if span else horizon_ms, horizon_ms)
+        over = np.array([slot for slot, at_ms in lane.ended.items() if at_ms < oldest_ms], np.intp)
+        if len(over):
+            sids = lane.sids[over]
+            self._homes.leave(sids, lane.block_number, lane.columns[over])
+            lane.sids = lane.sids.copy()
+            lane.sids[over] = _FREE
+            lane.version += 1
+            lane.free.extend(over.tolist())
+            for slot in over.tolist():
+                del lane.ended[slot]
+            self._index.remove(self._homes.homeless(sids).tolist())
+        if not lane.open and (lane.sids == _FREE).all():
+            lane.block.release(lane.columns)
+            lane.block.close_clock(lane.clock)
+            self._lanes = {key: kept for key, kept in self._lanes.items() if kept is not lane}
+
+    def _store_samples(self, sids: Sids, times: Times, values: Values, *, imported: bool) -> Rejected:
+        """Put samples among the ragged; the lock is held."""
+        last = self._homes.ragged_ms[sids]
+        late = times <= last
+        old = late & (times < last - self._options.out_of_order_window_ms)
+        if imported:
+            old[:] = False
+        suspects = np.flatnonzero(late & ~old)
+        there, known = self._ragged.at(sids[suspects], times[suspects])
+        same = known.view(np.int64) == np.ascontiguousarray(values[suspects]).view(np.int64)
+        refused = old.copy()
+        refused[suspects[there]] = True
+        run = Run.of(sids[~refused], times[~refused], values[~refused])
+        self._ragged.add(run)
+        self._note(run)
+        rejected = Rejected(int(old.sum()), int((there & ~same).sum()))
+        self._out_of_order += len(suspects) - int(there.sum())
+        self._too_old += rejected.too_old
+        self._duplicates += rejected.duplicate
+        return rejected
+
+    def _note(self, run: Run) -> None:
+        """Remember whose the ragged samples are, and their ends."""
+        if not len(run):
+            return
+        self._homes.settle_ragged(np.unique(run.sids))
+        np.minimum.at(self._homes.first_ms, run.sids, run.times)
+        np.maximum.at(self._homes.ragged_ms, run.sids, run.times)
+        self._seen(int(run.times.min()), int(run.times.max()), len(run))
+
+    def _seen(self, first_ms: int, last_ms: int, samples: int) -> None:
+        self._samples += samples
+        self._first_ms = first_ms if self._first_ms is None else min(self._first_ms, first_ms)
+        self._last_ms = last_ms if self._last_ms is None else max(self._last_ms, last_ms)
+
+    def _live(self, selectors: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> Sids:
+        """Series in memory that fit one of the selectors; the lock is held."""
+        if not selectors:
+            return self._homes.lived(self._index.sids(), start_ms, end_ms)
+        found = np.unique(np.concatenate([self._selections.plan(matchers).sids for matchers in selectors]))
+        return self._homes.lived(found, start_ms, end_ms)
+
+    def _ragged_frames(self, plan: Plan, start_ms: int, end_ms: int) -> list[Frame]:
+        run = self._ragged.read(plan.ragged, start_ms, end_ms)
+        return frames_of_run(run, {sid: self._index.labels(sid) for sid in np.unique(run.sids).tolist()})
+
+
+def _positions(numbers: Sids, wanted: Sids) -> Slots:
+    """Where in `numbers` each wanted one stands; −1 where it does not."""
+    if not len(numbers):
+        return np.full(len(wanted), -1, np.intp)
+    order = np.argsort(numbers)
+    places = order[np.minimum(np.searchsorted(numbers, wanted, sorter=order), len(numbers) - 1)]
+    return np.where(numbers[places] == wanted, places, -1)
