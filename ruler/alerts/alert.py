@@ -27,19 +27,23 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One rule's memory of one label set. Instants are Unix milliseconds, None where it has not come so far."""
+    """One rule's memory of one label set. Instants are Unix milliseconds, None: has not come so far."""
 
     phase: Phase
     value: float  # of the last breach
     evaluated_ms: int
     active_ms: int | None = None  # breached since
     fired_ms: int | None = None
-    recovering_ms: int | None = None  # not breached since, while it still fires
+    keep_ms: int | None = (
+        None  # not breached since, while keep_firing_for holds it (Prometheus' keepFiringSince)
+    )
+    recovering_ms: int | None = None  # the recovery condition holds since
     resolved_ms: int | None = None
-    no_data_ms: int | None = None  # no data since, while it is held
+    no_data_ms: int | None = None  # no data since
+    no_data_told: bool = False
     missed: int = 0  # evaluations in which the series was not there though its target answered
     breaches: int = 0  # the last evaluations as bits, the newest lowest: for `n of m`
-    reason: str = ""  # why it ended: "", "gone", "no data", "by hand", "rule removed"
+    reason: str = ""  # why it ended: "", "gone", "no data", "by hand", "rule removed", "severity changed" …
     held: bool = False  # resolved by hand: must be false once (or the cooldown over) before it fires again
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,11 +105,12 @@ class Happening(StrEnum):
     PENDING = "pending"
     FIRING = "firing"
     RECOVERING = "recovering"
+    RELAPSED = "relapsed"  # recovering, and then the recovery condition did not hold
     RESOLVED = "resolved"
     INACTIVE = "inactive"  # pending, and then not breached
     NO_DATA = "no data"
     DATA = "data again"
-    SEVERITY = "severity raised"
+    SEVERITY = "severity changed"  # fires on under new labels; the detail says from what to what
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "acknowledgement ended"
     ESCALATED = "escalated"

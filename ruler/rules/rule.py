@@ -55,6 +55,13 @@ class Comparison(StrEnum):
         """PromQL's sign for it."""
         return {"gt": ">", "lt": "<", "eq": "==", "ne": "!=", "ge": ">=", "le": "<="}[self.value]
 
+    @property
+    def opposite(self) -> "Comparison":
+        """What holds where this does not (NaN aside)."""
+        return Comparison(
+            {"gt": "le", "lt": "ge", "eq": "ne", "ne": "eq", "ge": "lt", "le": "gt"}[self.value]
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -171,6 +178,7 @@ class Rule:
     where: Where
     condition: Condition | None = None
     recover_expr: str | None = None  # once firing, until this holds
+    present_expr: str | None = None  # whose series say that there is data; None: not breached is all we know
     timing: Timing = Timing()
     no_data: NoData = NoData()
     labels: Labels = EMPTY
@@ -195,5 +203,5 @@ class Group:
     file: str
     interval_ms: int
     rules: tuple[Rule, ...]
-    query_offset_ms: int = 0
+    query_offset_ms: int | None = None  # None: as the configuration says for all
     limit: int = 0  # alerts or series a rule may make; 0: no limit
