@@ -1,7 +1,7 @@
 """state.db: what must survive a crash, apart from the samples.
 
     written by            tables
-    (1) alerts/book         states, posted, acknowledgements, silences, timeline, rule_overrides
+    (1) alerts/book         states, posted, acknowledgements, silences, timeline, rule_overrides, beats
     (2) delivery/dispatch   groups, told, outbox
     (3) delivery/sender     outbox, told, notifications
         remediation         runs, audit, breakers (the limits are counted where the started row is written)
@@ -23,7 +23,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
-    Float,
     Index,
     Integer,
     MetaData,
@@ -44,6 +43,7 @@ __all__ = [
     "Database",
     "acknowledgements",
     "audit",
+    "beats",
     "breakers",
     "groups",
     "notifications",
@@ -128,6 +128,14 @@ rule_overrides = Table(
     Column("until_ms", BigInteger),
 )
 
+# When a process last wrote that it was at work: tells after a start how long nobody watched.
+beats = Table(
+    "beats",
+    TABLES,
+    Column("name", String, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
 # A notification group of one receiver, and when it is looked at next.
 groups = Table(
     "groups",
@@ -203,15 +211,15 @@ runs = Table(
     Column("action", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("target", String, nullable=False),
-    Column(
-        "phase", String, nullable=False
-    ),  # waiting | approval | started | verifying | recovered | failed …
+    Column("phase", String, nullable=False),  # ruler.remediation.run.RunPhase
     Column("plan", JSON, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("started_ms", BigInteger),
     Column("finished_ms", BigInteger),
     Column("state", JSON, nullable=False),
-    Index("runs_by_rule", "rule", "started_ms"),
+    Index("runs_by_phase", "phase"),
+    Index("runs_by_alert", "fingerprint", "id"),
+    Index("runs_by_action", "action", "started_ms"),
     sqlite_autoincrement=True,
 )
 
@@ -238,9 +246,8 @@ breakers = Table(
     TABLES,
     Column("rule", String, primary_key=True),
     Column("action", String, primary_key=True),
-    Column("failures", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),  # in a row
     Column("opened_ms", BigInteger),
-    Column("value", Float),
 )
 
 
@@ -249,9 +256,13 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._url = str(engine.url)
         self._writing = threading.RLock()
         self._open: Connection | None = None  # the transaction of whoever holds the lock
         self._committed: list[Callable[[], None]] = []  # what its holder wants done after it
+        self._depth = 0  # of the holder's `exclusive` and `write`
+        # One connection for all: what a reader rolls back would be the writer's.
+        self._shared = isinstance(engine.pool, StaticPool)
         try:
             with engine.begin() as connection:
                 TABLES.create_all(connection)
@@ -295,27 +306,44 @@ class Database:
         return cls(engine)
 
     @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep all other writers out, without a transaction: to look first, and then to write or not."""
+        callbacks: list[Callable[[], None]] = []
+        try:
+            with self._writing:
+                self._depth += 1
+                try:
+                    yield
+                finally:
+                    self._depth -= 1
+                    if not self._depth:
+                        callbacks, self._committed = self._committed, []
+        finally:
+            for callback in callbacks:
+                callback()
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, whole or not at all; inside another of the same thread it is part of that.
 
         Unavailable: the disk is full or the file is gone; nothing was written.
         """
-        with self._writing:
+        with self.exclusive():
             if self._open is not None:
                 yield self._open
                 return
+            earlier = list(self._committed)
             try:
                 with self._engine.begin() as connection:
                     self._open = connection
                     yield connection
-                callbacks = self._committed
-            except OperationalError as error:
-                raise Unavailable(f"state cannot be written: {error.orig}", str(self._engine.url)) from error
+            except BaseException as error:
+                self._committed = earlier
+                if isinstance(error, OperationalError):
+                    raise Unavailable(f"state cannot be written: {error.orig}", self._url) from error
+                raise
             finally:
                 self._open = None
-                self._committed = []
-        for callback in callbacks:
-            callback()
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Inside `write`: call once the outermost transaction is stored and the lock is free.
@@ -327,9 +355,17 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view that waits for no writer."""
-        with self._engine.connect() as connection:
-            yield connection
+        """A consistent view that waits for no writer; in memory, where there is one connection, it does."""
+        if not self._shared:
+            with self._engine.connect() as connection:
+                yield connection
+            return
+        with self._writing:
+            if self._open is not None:
+                yield self._open
+                return
+            with self._engine.connect() as connection:
+                yield connection
 
     def close(self) -> None:
         """Give all connections back."""

@@ -67,6 +67,7 @@ class Alert:
     phase: Phase
     starts_ms: int  # firing since (pending: breached since)
     updated_ms: int
+    active_ms: int = 0  # breached since (Prometheus' activeAt)
     ends_ms: int | None = None  # when it resolved; for a posted alert also when it will, unless posted again
     value: float | None = None
     severity: str = ""

@@ -115,6 +115,7 @@ def alert_of(rule: Rule, labels: Labels, state: State) -> Alert:
         phase=state.phase,
         starts_ms=state.evaluated_ms if starts_ms is None else starts_ms,
         updated_ms=state.evaluated_ms,
+        active_ms=state.evaluated_ms if state.active_ms is None else state.active_ms,
         ends_ms=state.resolved_ms,
         value=state.value,
         severity=labels["severity"] or rule.severity,

@@ -62,3 +62,25 @@ def test_a_failed_transaction_writes_nothing_and_forgets_its_callbacks(database:
         pass
     assert told == []
     assert rules_of(database) == []
+
+
+def test_callbacks_wait_for_whoever_looked_before_writing(database: Database) -> None:
+    told: list[str] = []
+    with database.exclusive():
+        with database.write():
+            database.after_commit(lambda: told.append("told"))
+        assert told == []
+    assert told == ["told"]
+
+
+def test_in_memory_a_reader_does_not_undo_what_another_thread_writes() -> None:
+    database = Database.open("sqlite://")
+    seen: list[Sequence[str]] = []
+    with database.write() as connection:
+        connection.execute(insert(breakers).values(ROW))
+        reader = threading.Thread(target=lambda: seen.append(rules_of(database)))
+        reader.start()
+        assert rules_of(database) == ["r"]
+    reader.join(5)
+    assert seen == [["r"]]
+    database.close()
