@@ -1,0 +1,133 @@
+"""What a collector is.
+
+A collector reads one source and says what it found as metric families. It may keep what it needs from one run
+to the next (the last CPU times, a position in a log), knows no thread and no clock, and raises when its
+source fails: the scheduler decides what becomes of that.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+from pydantic import AfterValidator
+
+from promkit.config import DurationMs, Model, field
+from promkit.exposition import Family
+
+__all__ = ["Claim", "Collector", "Context", "Kind", "Name", "Pattern", "Settings", "Source", "compiled"]
+
+SYSTEM_EVERY_MS = 10_000
+APP_EVERY_MS = 15_000
+BUSINESS_EVERY_MS = 30_000
+STALE_CADENCES = 3
+PATTERN_LENGTH_MAX = 1_000
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
+
+
+def _checked_pattern(text: str) -> str:
+    if len(text) > PATTERN_LENGTH_MAX:
+        raise ValueError(f"longer than {PATTERN_LENGTH_MAX} characters")
+    try:
+        compiled(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return text
+
+
+def _checked_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(
+            "a name is 1 to 63 letters, digits, '_', '-' or '.', and begins with a letter or digit"
+        )
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_checked_pattern)]
+Name = Annotated[str, AfterValidator(_checked_name)]
+
+
+@lru_cache(maxsize=256)
+def compiled(text: str) -> re.Pattern[str]:
+    """A pattern of the configuration, compiled once."""
+    return re.compile(text)
+
+
+class Collector(Protocol):
+    """Reads one source."""
+
+    def collect(self, now_ms: int) -> list[Family]:
+        """Read the source once. LuminaError: why it could not be read; any other exception is a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """That a source measures this of a component, so that no second one may: `requests` or `usage`."""
+
+    subject: str
+    component: str
+
+
+class Settings(Model):
+    """What every collector can be told; a kind's own settings stand beside these."""
+
+    every: DurationMs = field(SYSTEM_EVERY_MS, description="How often the source is read.", unit="duration")
+    timeout: DurationMs = field(5_000, description="After this long a run counts as failed.", unit="duration")
+    stale_after: DurationMs | None = field(
+        None,
+        description="The values of a failing source are dropped at this age (default: three times `every`).",
+        unit="duration",
+    )
+    series_max: int = field(
+        10_000, description="Series past this many are dropped, counted and named.", unit="series", ge=1
+    )
+
+    @property
+    def stale_after_ms(self) -> int:
+        """The age at which values are dropped."""
+        return STALE_CADENCES * self.every if self.stale_after is None else self.stale_after
+
+    def claims(self) -> Sequence[Claim]:
+        """What this source measures that no other may measure too."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a collector gets beside its settings."""
+
+    data: Path | None = None
+    """A folder for what must outlive a restart; None: nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A row of the list of collectors."""
+
+    name: str
+    settings: type[Settings]
+    build: Callable[[Any, Context, str], Collector]  # Any: the kind's own Settings; then context, source name
+    many: bool = False
+    """Its YAML is a list, each item a source of its own with `name`, worker and timeout."""
+    on: bool = False
+    """Runs unless the configuration says false."""
+    warm_up_ms: int = 0
+    """The second run comes this soon, where a ratio needs two readings."""
+
+    @property
+    def summary(self) -> str:
+        """The first line of what its module says of itself."""
+        return (sys.modules[self.build.__module__].__doc__ or "").partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configured collector: `cpu`, or `http/shop` where a kind has many."""
+
+    name: str
+    kind: Kind
+    settings: Settings

@@ -1,0 +1,20 @@
+"""The collectors, one a file. Configuration, pages and contract tests are made of this list alone."""
+
+from collections.abc import Sequence
+
+from exporter.collector import Kind
+from exporter.collectors import access_log, cpu, disk, host, http, memory, network, process, push
+
+__all__ = ["KINDS"]
+
+KINDS: Sequence[Kind] = (
+    Kind("cpu", cpu.Settings, cpu.Cpu, on=True, warm_up_ms=1_000),
+    Kind("memory", memory.Settings, memory.Memory, on=True),
+    Kind("disk", disk.Settings, disk.Disk, on=True),
+    Kind("network", network.Settings, network.Network, on=True),
+    Kind("host", host.Settings, host.Host, on=True),
+    Kind("process", process.Settings, process.Process, on=True, warm_up_ms=1_000),
+    Kind("http", http.Settings, http.Http, many=True),
+    Kind("access_log", access_log.Settings, access_log.AccessLog, many=True),
+    Kind("push", push.Settings, push.Push),
+)

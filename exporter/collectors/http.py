@@ -1,0 +1,255 @@
+"""A probe of a URL: is it there, how fast, for how long is its certificate valid.
+
+Labels component and url (without user, password and query):
+app_up                                    gauge    1 where the answer is as expected, 0 where not
+app_probe_duration_seconds{phase}         gauge    dns, connect, tls, processing, transfer, of the last probe
+app_probe_seconds                         gauge    all phases together
+app_probe_status_code                     gauge    0 without an answer
+app_probe_body_bytes, app_probe_redirects gauge
+app_probe_body_matches                    gauge    1 where the body is as expected; absent where nothing is
+app_probe_failures_total{reason}          counter  dns connect tls processing transfer timeout redirect
+                                                   protocol status body
+app_tls_cert_expiry_timestamp_seconds     gauge    Unix time; absent where it was not verified
+
+A site that is down is a finding, no failure: the collector fails only where a secret or CA file cannot be
+read.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import model_validator
+
+from exporter.collector import APP_EVERY_MS, Context, Name, Pattern, compiled
+from exporter.collector import Settings as Common
+from promkit.config import ByteSize, DurationMs, Model, Secret, field, resolve, reveal
+from promkit.errors import Unavailable
+from promkit.exposition import Family, counter, gauge
+from promkit.log import get
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from exporter.probe import Answer, Target
+
+__all__ = ["Http", "Settings", "families", "verdict"]
+
+MATCH_BYTES_MAX = 256 * 1024  # as much of the body as patterns are searched in
+_CHECKS = ("status", "body")
+REASONS = ("dns", "connect", "tls", "processing", "transfer", "timeout", "redirect", "protocol", *_CHECKS)
+
+log = get("exporter.http")
+
+
+class Expect(Model):
+    """What makes an answer a good one."""
+
+    status: tuple[int, ...] = field((), description="Good statuses (default: 200 to 299).", max_length=100)
+    body: Pattern | None = field(None, description="The body must match.")
+    body_not: Pattern | None = field(None, description="The body must not match.")
+
+
+class Tls(Model):
+    """How the server is checked."""
+
+    ca_file: Path | None = field(None, description="Certificates to trust instead of the system's.")
+    server_name: str = field("", description="The name the certificate must have (default: the URL's host).")
+    insecure_skip_verify: bool = field(False, description="Take any certificate; its expiry is then unknown.")
+
+
+class BasicAuth(Model):
+    """User and password."""
+
+    username: str = field(description="User's name.")
+    password: Secret | None = field(None, description="Password.")
+    password_file: Path | None = field(None, description="File with the password.")
+
+
+class Settings(Common):
+    """One URL."""
+
+    name: Name = field(description="Name of the source.")
+    url: str = field(description="What to ask, http or https.", max_length=2_000)
+    component: Name | None = field(None, description="Value of the label `component` (default: `name`).")
+    method: Literal["GET", "HEAD", "POST", "PUT", "OPTIONS"] = field("GET", description="HTTP method.")
+    headers: dict[str, str] = field({}, description="Headers to send.", max_length=50)
+    body: str = field("", description="Body to send.", max_length=100_000)
+    bearer_token: Secret | None = field(None, description="Token for `Authorization: Bearer`.")
+    bearer_token_file: Path | None = field(None, description="File with the token.")
+    basic_auth: BasicAuth | None = field(None, description="User and password.")
+    expect: Expect = field(Expect(), description="What makes an answer a good one.")
+    tls: Tls = field(Tls(), description="How the server is checked.")
+    redirects_max: int = field(5, description="Redirects to follow; 0: none is.", ge=0, le=20)
+    body_bytes_max: ByteSize = field(
+        1024 * 1024, description="The rest of a body is not read.", ge=0, le=2**26
+    )
+    deadline: DurationMs = field(
+        4_500,
+        description="The probe itself gives up after this long; less than `timeout`.",
+        unit="duration",
+        ge=1,
+    )
+    every: DurationMs = field(
+        APP_EVERY_MS, description="How often the URL is asked.", unit="duration", ge=100
+    )
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return {"component": self.component or self.name, "url": shown_url(self.url)}
+
+    @model_validator(mode="after")
+    def _is_a_url(self) -> Self:
+        try:
+            parts = urlsplit(self.url)
+            good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good or any(sign <= " " for sign in self.url):
+            raise ValueError("`url` must be http://… or https://…")
+        if any("\n" in text or "\r" in text for pair in self.headers.items() for text in pair):
+            raise ValueError("`headers` must not hold line breaks")
+        return self
+
+
+class Http:
+    """Keeps how often what failed."""
+
+    def __init__(self, settings: Settings, context: Context, name: str) -> None:
+        del context
+        # Only here: http.client and ssl cost 8 MiB, which an exporter without probes does not pay.
+        from exporter import probe  # noqa: PLC0415
+
+        self._name = name
+        self._settings = settings
+        self._probe = probe
+        self._failures = dict.fromkeys(REASONS, 0)
+        self._last = ""
+        self._context: tuple[int, SSLContext] | None = None  # of a CA file's time of change
+
+    def collect(self, now_ms: int) -> list[Family]:
+        del now_ms
+        answer = self._probe.probe(self._target())
+        reason, why = verdict(answer, self._settings.expect)
+        if reason:
+            self._failures[reason] += 1
+        if bool(why) != bool(self._last):
+            tell = log.warning if why else log.info
+            tell(
+                "probe failing" if why else "probe succeeds again", source=self._name, error=why or self._last
+            )
+        self._last = why
+        return families(self._settings, answer, reason, self._failures)
+
+    def _target(self) -> "Target":
+        settings = self._settings
+        return self._probe.Target(
+            settings.url,
+            settings.method,
+            {**_authorization(settings), **settings.headers},
+            settings.body.encode(),
+            settings.redirects_max,
+            settings.body_bytes_max,
+            min(settings.deadline, settings.timeout),
+            self._tls,
+            settings.tls.server_name,
+        )
+
+    def _tls(self) -> "SSLContext":
+        """How to check servers: kept, for reading all certificates takes 20 ms, until the file changes."""
+        tls = self._settings.tls
+        path = resolve(tls, tls.ca_file) if tls.ca_file else None
+        try:
+            changed_ns = path.stat().st_mtime_ns if path else 0
+            if self._context is None or changed_ns != self._context[0]:
+                context = self._probe.tls_context(
+                    str(path) if path else None, verify=not tls.insecure_skip_verify
+                )
+                self._context = (changed_ns, context)
+        except OSError as error:
+            raise Unavailable(f"cannot read {path}: {error.strerror or error}") from error
+        return self._context[1]
+
+
+def verdict(answer: "Answer", expect: Expect) -> tuple[str, str]:
+    """Why an answer is not good: a word for the label and a sentence; two empty ones where it is."""
+    if answer.failure is not None:
+        return answer.failure.reason, str(answer.failure)
+    if not (answer.status in expect.status if expect.status else 200 <= answer.status <= 299):
+        return "status", f"status {answer.status}"
+    if body_matches(answer, expect) is False:
+        return "body", "the body is not as expected"
+    return "", ""
+
+
+def body_matches(answer: "Answer", expect: Expect) -> bool | None:
+    """Whether the body is as expected; None where nothing is."""
+    if expect.body is None and expect.body_not is None:
+        return None
+    text = answer.body[:MATCH_BYTES_MAX].decode(errors="replace")
+    if expect.body is not None and not compiled(expect.body).search(text):
+        return False
+    return expect.body_not is None or not compiled(expect.body_not).search(text)
+
+
+def families(settings: Settings, answer: "Answer", reason: str, failures: Mapping[str, int]) -> list[Family]:
+    """An answer and what was made of it → families."""
+    at = settings.labels
+    matches = body_matches(answer, settings.expect) if answer.failure is None else None
+    expiry_ms = answer.certificate_expiry_ms
+    return [
+        gauge("app_up", "1 where the probe's answer was as expected, 0 where not.", (at, float(not reason))),
+        gauge(
+            "app_probe_duration_seconds",
+            "How long each phase of the last probe took, redirects included.",
+            *(({**at, "phase": phase}, taken / 1000) for phase, taken in answer.phases_ms.items()),
+        ),
+        gauge(
+            "app_probe_seconds",
+            "How long the last probe took.",
+            (at, sum(answer.phases_ms.values()) / 1000),
+        ),
+        gauge("app_probe_status_code", "Status of the last answer, 0 without one.", (at, answer.status)),
+        gauge("app_probe_body_bytes", "Bytes read of the last answer's body.", (at, len(answer.body))),
+        gauge("app_probe_redirects", "Redirects that the last probe followed.", (at, answer.redirects)),
+        gauge(
+            "app_probe_body_matches",
+            "1 where the last answer's body was as expected, 0 where not.",
+            *_known(at, matches),
+        ),
+        counter(
+            "app_probe_failures_total",
+            "Probes that failed, by the phase or the expectation that did.",
+            *(({**at, "reason": reason}, count) for reason, count in failures.items()),
+        ),
+        gauge(
+            "app_tls_cert_expiry_timestamp_seconds",
+            "Unix time at which the server's certificate ends.",
+            *_known(at, expiry_ms / 1000 if expiry_ms is not None else None),
+        ),
+    ]
+
+
+def shown_url(url: str) -> str:
+    """The URL without user, password, query and fragment: those may hold secrets."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path or '/'}"
+
+
+def _known(at: Mapping[str, str], value: float | None) -> Sequence[tuple[Mapping[str, str], float]]:
+    return [] if value is None else [(at, float(value))]
+
+
+def _authorization(settings: Settings) -> Mapping[str, str]:
+    token = reveal(settings, "bearer_token")
+    if token:
+        return {"Authorization": f"Bearer {token}"}
+    if settings.basic_auth is None:
+        return {}
+    from base64 import b64encode  # noqa: PLC0415 - as above
+
+    password = reveal(settings.basic_auth, "password") or ""
+    pair = f"{settings.basic_auth.username}:{password}".encode()
+    return {"Authorization": f"Basic {b64encode(pair).decode()}"}

@@ -1,0 +1,161 @@
+"""What is pushed → families. Pure; any bytes give families or an error that says where.
+
+JSON:   {"group": "nightly", "ttl": "1h", "metrics": [
+            {"name": "business_compliance_scans_per_minute", "labels": {"type": "automated"}, "value": 12}]}
+text:   an exposition page, text 0.0.4 or OpenMetrics
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, Strict, ValidationError
+
+from promkit.duration import parse_duration
+from promkit.errors import ConfigError, Where
+from promkit.exposition import ExpositionError, Family, counter, gauge, parse
+
+__all__ = ["GROUP_LENGTH_MAX", "Pushed", "checked_group", "from_json", "from_page"]
+
+GROUP_LENGTH_MAX = 200
+LABELS_MAX = 30
+TEXT_LENGTH_MAX = 1_000
+SAMPLES_MAX = 50_000
+
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+# What the exporter says of itself, and what Prometheus says of a scrape: nobody else may.
+_RESERVED = re.compile(r"(exporter|process|scrape)_.*|up|ALERTS(_FOR_STATE)?")
+
+
+class _Metric(BaseModel):
+    """One sample. `tags` is another name for `labels`; a unit stands at the end of the name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    value: Annotated[float, Strict()]
+    type: Literal["gauge", "counter"] = "gauge"
+    help: str = ""
+    labels: dict[str, str] = Field({}, validation_alias=AliasChoices("labels", "tags"))
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    group: str | None = None
+    ttl: str | None = None
+    metrics: tuple[_Metric, ...] = Field(max_length=SAMPLES_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What somebody pushed; None: said elsewhere, or not at all."""
+
+    group: str | None
+    ttl_ms: int | None
+    families: tuple[Family, ...]
+
+
+def from_json(body: bytes) -> Pushed:
+    """Read a JSON push. ConfigError: what is wrong in it, and where."""
+    try:
+        found = json.loads(body)
+    except json.JSONDecodeError as error:
+        raise ConfigError(error.msg, Where("push", error.lineno, error.colno)) from None
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        raise ConfigError("not JSON in UTF-8", Where("push")) from None
+    try:
+        parsed = _Body.model_validate(found)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ConfigError(f"{_place(first['loc'])}: {first['msg']}", Where("push")) from None
+    group = None if parsed.group is None else checked_group(parsed.group)
+    ttl_ms = None if parsed.ttl is None else parse_duration(parsed.ttl)
+    return Pushed(group, ttl_ms, _checked(_families(parsed.metrics)))
+
+
+def from_page(body: bytes, *, openmetrics: bool) -> Pushed:
+    """Read a pushed page. ConfigError: what is wrong in it, with the line."""
+    try:
+        families = parse(body, openmetrics, "push")
+    except ExpositionError as error:
+        raise ConfigError(error.problem, error.where, error.remedy) from None
+    return Pushed(None, None, _checked(families))
+
+
+def checked_group(text: str) -> str:
+    """A group's name: printable, not too long. ConfigError: it is not."""
+    if not 0 < len(text) <= GROUP_LENGTH_MAX or not text.isprintable():
+        raise ConfigError(f"a group is 1 to {GROUP_LENGTH_MAX} printable characters", Where("push"))
+    return text
+
+
+def _families(metrics: Sequence[_Metric]) -> Sequence[Family]:
+    """One family a name; all of one name must agree on the type."""
+    by_name: dict[str, list[_Metric]] = {}
+    for metric in metrics:
+        by_name.setdefault(metric.name, []).append(metric)
+    families = []
+    for name, same in by_name.items():
+        if len({metric.type for metric in same}) > 1:
+            raise ConfigError(f"{name} is pushed with two types", Where("push"))
+        build = counter if same[0].type == "counter" else gauge
+        help_text = next((metric.help for metric in same if metric.help), "Pushed.")
+        families.append(build(name, help_text, *((metric.labels, metric.value) for metric in same)))
+    return families
+
+
+def _checked(families: Sequence[Family]) -> tuple[Family, ...]:
+    """The same families. ConfigError: a name, label or sample that would spoil the page or mislead."""
+    for family in families:
+        if _RESERVED.fullmatch(family.name) or not _METRIC.fullmatch(family.name):
+            raise ConfigError(f"metric name not allowed: {_shown(family.name)}", Where("push"))
+        seen = set()
+        for sample in family.samples:
+            if not _METRIC.fullmatch(sample.name) or len(sample.name) > TEXT_LENGTH_MAX:
+                raise ConfigError(f"metric name not allowed: {_shown(sample.name)}", Where("push"))
+            if sample.timestamp_ms is not None:
+                raise ConfigError(
+                    f"{sample.name} has a timestamp: leave it out",
+                    Where("push"),
+                    "a value counts from when it was pushed until its ttl ends",
+                )
+            if (sample.name, sample.labels) in seen:
+                raise ConfigError(f"given twice: {sample.name}{_shown(str(sample.labels))}", Where("push"))
+            seen.add((sample.name, sample.labels))
+            _check_labels(sample.name, sample.labels)
+    if sum(len(family.samples) for family in families) > SAMPLES_MAX:
+        raise ConfigError(f"more than {SAMPLES_MAX} samples", Where("push"))
+    return tuple(family for family in families if family.samples)
+
+
+def _check_labels(name: str, labels: Mapping[str, str]) -> None:
+    if len(labels) > LABELS_MAX:
+        raise ConfigError(f"{name} has more than {LABELS_MAX} labels", Where("push"))
+    for label, value in labels.items():
+        if not _LABEL.fullmatch(label) or len(label) > TEXT_LENGTH_MAX:
+            raise ConfigError(f"label name not allowed in {name}: {_shown(label)}", Where("push"))
+        if len(value) > TEXT_LENGTH_MAX or not _is_encodable(value):
+            raise ConfigError(f"label {label} of {name} is too long or not Unicode", Where("push"))
+
+
+def _is_encodable(text: str) -> bool:
+    """JSON can hold lone surrogates, which no page can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(text: str) -> str:
+    return ascii(text[:80])
+
+
+def _place(location: Sequence[Any]) -> str:  # Any: keys and indexes
+    """`metrics[3].value` of ("metrics", 3, "value"), with no more of a foreign key than fits a line."""
+    text = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{ascii(part)[1:-1][:80]}" for part in location
+    )
+    return text.removeprefix(".") or "body"
