@@ -142,36 +142,34 @@ groups = Table(
     TABLES,
     Column("receiver", String, primary_key=True),
     Column("group_key", String, primary_key=True),
-    Column("route", String, nullable=False),  # path of the route in the tree, to find its timing again
+    Column("route", String, nullable=False),  # key of the route, to find its timing again
     Column("labels", JSON, nullable=False),
     Column("next_flush_ms", BigInteger, nullable=False),
-    Column("told_ms", BigInteger),  # last successful firing message
 )
 
-# What a receiver knows of an alert of a group; `owes`: a firing was accepted, its resolved is still due.
+# What a target (one integration of a receiver, `ops/webhook[0]`) knows of an alert of a group.
 told = Table(
     "told",
     TABLES,
-    Column("receiver", String, primary_key=True),
+    Column("target", String, primary_key=True),
     Column("group_key", String, primary_key=True),
     Column("fingerprint", String, primary_key=True),
-    Column("status", String, nullable=False),  # firing | resolved, as last accepted or pending
-    Column("pending", Boolean, nullable=False),  # an outbox row carries it; not accepted yet
-    Column("owes", Boolean, nullable=False),
-    Column("told_ms", BigInteger),  # when a firing message was last accepted (cooldown counts from here)
-    Column("severity", String, nullable=False),
+    Column("status", String, nullable=False),  # firing | resolved, as last accepted
+    Column("owes", Boolean, nullable=False),  # a firing was accepted, its resolved is still due
+    Column("told_ms", BigInteger, nullable=False),  # when a firing was last accepted: cooldown counts from it
+    Column("fact", JSON, nullable=False),  # the alert as it was told, so that its end can always be told
 )
 
-# A message that is owed. At most one of each kind waits per receiver and group.
+# A message that is owed; the row goes when it was accepted. At most one about a group waits per target.
 outbox = Table(
     "outbox",
     TABLES,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("key", String, nullable=False, unique=True),  # idempotency key
-    Column("receiver", String, nullable=False),
+    Column("target", String, nullable=False),
     Column("group_key", String, nullable=False),
-    Column("kind", String, nullable=False),  # firing | resolved | message | escalation | test
-    Column("status", String, nullable=False),  # pending | sent | failed | dead
+    Column("kind", String, nullable=False),  # firing | resolved | message
+    Column("status", String, nullable=False),  # pending | dead
     Column("content", JSON, nullable=False),  # alerts and group labels; rendered when it is sent
     Column("created_ms", BigInteger, nullable=False),
     Column("due_ms", BigInteger, nullable=False),
@@ -179,12 +177,11 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("leased_until_ms", BigInteger),
     Column("error", String, nullable=False),
-    Column("progress", JSON, nullable=False),  # integrations of the receiver that have taken it already
     Index("outbox_due", "status", "due_ms"),
     sqlite_autoincrement=True,
 )
 
-# S12: one record per channel and attempt's outcome.
+# S12: one record per channel and message, from when it is owed on.
 notifications = Table(
     "notifications",
     TABLES,
@@ -192,13 +189,16 @@ notifications = Table(
     Column("outbox", Integer, nullable=False),
     Column("channel", String, nullable=False),
     Column("integration", String, nullable=False),
+    Column("group_key", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
-    Column("status", String, nullable=False),  # sent | failed | pending (will be tried again)
+    Column("status", String, nullable=False),  # sent | failed | pending (will be tried, or tried again)
     Column("error", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
     Column("fingerprints", JSON, nullable=False),
     Column("took_ms", Integer, nullable=False),
     Index("notifications_by_time", "at_ms"),
+    Index("notifications_by_outbox", "outbox"),
     sqlite_autoincrement=True,
 )
 
