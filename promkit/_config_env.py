@@ -52,9 +52,8 @@ class Substitution:
         if replaced == text:
             return text
         self.texts[path] = replaced
-        # Unquoted, `${PORT}` becomes a number as it would had the number been written there.
-        spot = self._document.spots.get(path)
-        return scalar(replaced) if spot is not None and spot.plain else replaced
+        # `${PORT}` becomes a number, as had it been written there; quoted too, for in {…} it must be.
+        return scalar(replaced) if _VARIABLE.fullmatch(text) else replaced
 
     def _variable(self, match: re.Match[str], path: Path) -> str:
         name = match[1]

@@ -31,7 +31,10 @@ _REMEDIES = (
     ("could not find expected ':'", "a key needs a colon and a space after it"),
     ("did not find expected key", "the indentation differs from the lines above, or a quote is not closed"),
     ("did not find expected '-' indicator", "the indentation differs from the list items above"),
-    ("did not find expected ',' or", "a bracket is not closed"),
+    (
+        "did not find expected ',' or",
+        "a bracket is not closed, or a text in it that has {, } or , needs quotes",
+    ),
     ("found undefined alias", "define it above with &name"),
 )
 
