@@ -24,7 +24,7 @@ from promkit.labels import Labels
 from ruler.alerts.alert import Alert, Happening, Phase, State, Transition
 from ruler.rules import Breach, Evaluation, NoDataState, Rule
 
-__all__ = ["alert_of", "ended", "moved_by", "shifted", "step"]
+__all__ = ["alert_of", "closed_by_hand", "ended", "moved_by", "shifted", "step"]
 
 GONE_AFTER = 2  # evaluations without the series, though its target answered (DESIGN 5.4)
 States = Mapping[Labels, State]
@@ -104,6 +104,11 @@ def moved_by(state: State, delta_ms: int) -> State:
         resolved_ms=moved(state.resolved_ms),
         no_data_ms=moved(state.no_data_ms),
     )
+
+
+def closed_by_hand(state: State, now_ms: int) -> State:
+    """The state of an alert that a person resolves, whatever its condition says."""
+    return replace(_over(state, now_ms, "by hand"), held=True)
 
 
 def alert_of(rule: Rule, labels: Labels, state: State) -> Alert:
@@ -251,19 +256,20 @@ def _fired(state: State, now_ms: int) -> Move:
 
 
 def _resolved(state: State, now_ms: int, reason: str) -> Move:
-    return (
-        replace(
-            state,
-            phase=Phase.RESOLVED,
-            resolved_ms=now_ms,
-            reason=reason,
-            keep_ms=None,
-            recovering_ms=None,
-            no_data_ms=None,
-            no_data_told=False,
-            missed=0,
-        ),
-        [Happening.RESOLVED],
+    return _over(state, now_ms, reason), [Happening.RESOLVED]
+
+
+def _over(state: State, now_ms: int, reason: str) -> State:
+    return replace(
+        state,
+        phase=Phase.RESOLVED,
+        resolved_ms=now_ms,
+        reason=reason,
+        keep_ms=None,
+        recovering_ms=None,
+        no_data_ms=None,
+        no_data_told=False,
+        missed=0,
     )
 
 

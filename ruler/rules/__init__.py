@@ -19,8 +19,10 @@ from ruler.rules.rule import (
     Timing,
     Verify,
 )
+from ruler.rules.severity import SEVERITIES, Severities
 
 __all__ = [
+    "SEVERITIES",
     "Breach",
     "Comparison",
     "Condition",
@@ -37,6 +39,7 @@ __all__ = [
     "Remedy",
     "Rule",
     "RuleKind",
+    "Severities",
     "Timing",
     "Verify",
 ]
