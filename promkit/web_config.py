@@ -18,7 +18,6 @@ import hmac
 import ipaddress
 import os
 import threading
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +27,7 @@ from pydantic import field_validator, model_validator
 
 from promkit.config import Model, Secret, field, resolve, reveal
 from promkit.errors import ConfigError
+from promkit.hosts import host_allowed, host_name, is_loopback
 
 if TYPE_CHECKING:
     import ssl
@@ -243,38 +243,6 @@ def address_allowed(config: WebConfig, address: str) -> bool:
         return False
     caller = getattr(caller, "ipv4_mapped", None) or caller
     return any(caller in ipaddress.ip_network(network) for network in config.allow)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether who listens on `host` is reached from this machine alone."""
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def host_name(header: str) -> str:
-    """Give the name or address in a Host header or origin's authority: without port and brackets."""
-    name, bracket, _ = header.removeprefix("[").partition("]")
-    return (name if bracket else header.partition(":")[0]).lower().rstrip(".")
-
-
-def host_allowed(host_header: str | None, listen_host: str, allowed: Collection[str]) -> bool:
-    """Tell whether a Host header names us: a name that an attacker's DNS bound to us does not.
-
-    Addresses do, for nobody can bind those. On loopback, names but `localhost` must be in `allowed`; beyond
-    it any name does until `allowed` lists some.
-    """
-    name = host_name(host_header or "")
-    if not name:
-        return False
-    try:
-        ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        if name in {known.lower() for known in allowed}:
-            return True
-        return name == "localhost" or (not is_loopback(listen_host) and not allowed)
-    return True
 
 
 def server_context(config: WebConfig) -> "ssl.SSLContext | None":
