@@ -52,7 +52,7 @@ class Aftermath:
         if expr is None:
             seen = self.desk.evidence.recovered(rule, labels, now_ms)
         else:
-            seen = self.desk.evidence.holds(expr, labels, now_ms)
+            seen = self.desk.evidence.holds(expr, rule, labels, now_ms)
         watch, judgement = judge(remedy.verify, run.watch, seen=seen, now_ms=now_ms)
         self._judged(run, watch, judgement, _finding(remedy, judgement, seen=seen), now_ms)
 

@@ -7,7 +7,7 @@ from promkit.errors import LuminaError
 from promkit.labels import Labels
 from promkit.log import get
 from ruler.promql.result import Result
-from ruler.remediation.verify import condition_false, holds
+from ruler.remediation.verify import holds, recovered
 from ruler.rules.rule import Rule
 
 __all__ = ["Asks", "Evidence"]
@@ -28,18 +28,19 @@ class Evidence:
 
     engine: Asks
 
-    def holds(self, expr: str, labels: Labels, at_ms: int) -> bool | None:
-        """Whether an expression holds for an alert with these labels."""
+    def holds(self, expr: str, rule: Rule, labels: Labels, at_ms: int) -> bool | None:
+        """Whether an expression holds for a rule's alert with these labels."""
         result = self._ask(expr, at_ms)
-        return None if result is None else holds(result, labels)
+        # What the rule itself has put on the alert says nothing about its series.
+        return None if result is None else holds(result, labels.without((*rule.labels, "alertname")))
 
     def recovered(self, rule: Rule, labels: Labels, at_ms: int) -> bool | None:
         """Whether the rule's own condition is false for this alert."""
-        if rule.condition is None:
-            still = self.holds(rule.expr, labels, at_ms)
-            return None if still is None else not still
-        result = self._ask(rule.condition.metric, at_ms)
-        return None if result is None else condition_false(rule.condition, result, labels)
+        breached = self.holds(rule.expr, rule, labels, at_ms)
+        present: bool | None = True
+        if not breached and rule.present_expr is not None:
+            present = self.holds(rule.present_expr, rule, labels, at_ms)
+        return recovered(present=present, breached=breached)
 
     def _ask(self, query: str, at_ms: int) -> Result | None:
         try:

@@ -144,7 +144,7 @@ class Launch:
         recovered = self.desk.evidence.recovered(rule, alert.labels, now_ms)
         only_if: bool | None = True
         if remedy.only_if is not None:
-            only_if = self.desk.evidence.holds(remedy.only_if, alert.labels, now_ms)
+            only_if = self.desk.evidence.holds(remedy.only_if, rule, alert.labels, now_ms)
         return Facts(
             enabled=self.desk.world.config.enabled,
             target="",

@@ -6,15 +6,14 @@ looks    ?  no  no  yes no  yes yes yes   │      yes for the whole `for`: reco
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from promkit.labels import Labels
 from ruler.promql.result import Result, Scalar, Vector
-from ruler.rules.rule import Comparison, Condition, Verify
+from ruler.rules.rule import Verify
 
-__all__ = ["Judgement", "Watch", "condition_false", "holds", "judge"]
+__all__ = ["Judgement", "Watch", "holds", "judge", "recovered"]
 
 
 class Judgement(StrEnum):
@@ -55,43 +54,18 @@ def holds(result: Result, labels: Labels) -> bool:
     value = result.value
     if isinstance(value, Scalar):
         return not (value.value == 0 or math.isnan(value.value))
-    return isinstance(value, Vector) and any(True for _ in _of_alert(value, labels))
+    return isinstance(value, Vector) and any(_agree(series, labels) for series in value.labels)
 
 
-def condition_false(condition: Condition, result: Result, labels: Labels) -> bool | None:
-    """Whether values of the alert's own series are there and none breaches; None: there are no values.
+def recovered(*, present: bool | None, breached: bool | None) -> bool | None:
+    """Whether a rule's own condition is false, of its series that are there; None: it cannot be told.
 
     A restart that makes the series vanish has not helped: absence is no recovery.
     """
-    value = result.value
-    if isinstance(value, Scalar):
-        return not breaches(condition, value.value)
-    if not isinstance(value, Vector):
+    if breached is None or (not breached and not present):
         return None
-    seen = [breaches(condition, one) for one in _of_alert(value, labels)]
-    return not any(seen) if seen else None
+    return not breached
 
 
-def breaches(condition: Condition, value: float) -> bool:
-    """Whether a value stands to the threshold as the rule warns of; NaN only by `ne`, as in PromQL."""
-    threshold = condition.threshold
-    match condition.comparison:
-        case Comparison.GT:
-            return value > threshold
-        case Comparison.LT:
-            return value < threshold
-        case Comparison.GE:
-            return value >= threshold
-        case Comparison.LE:
-            return value <= threshold
-        case Comparison.EQ:
-            return value == threshold
-        case Comparison.NE:
-            return value != threshold
-
-
-def _of_alert(vector: Vector, alert: Labels) -> Iterable[float]:
-    """Values of the series whose labels agree with the alert's wherever both have one."""
-    for labels, value in zip(vector.labels, vector.values, strict=True):
-        if all(alert[name] == text for name, text in labels.without_metric().items() if name in alert):
-            yield float(value)
+def _agree(series: Labels, alert: Labels) -> bool:
+    return all(alert[name] == text for name, text in series.without_metric().items() if name in alert)
