@@ -1,0 +1,133 @@
+#!/bin/sh
+# What tests compare with and talk to, on Debian (12 or later):
+#
+#   peers      Prometheus, promtool, Alertmanager, amtool and node_exporter from Debian sid, unpacked under
+#              .cache/peers and not installed: the system's own packages and apt lists stay as they are
+#   services   PostgreSQL, nginx, Redis, Chromium and a font from this system's Debian, installed when run as
+#              root, and not started: each test starts its own
+#
+# What is there already is left alone, so a second run takes a moment. `make clean` removes the peers.
+set -eu
+
+cd "$(dirname "$0")/.."
+peers=$PWD/.cache/peers
+peer_packages="prometheus promtool prometheus-alertmanager prometheus-node-exporter"
+peer_programs="prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter"
+service_packages="postgresql nginx-light redis-server chromium fonts-dejavu-core"
+templates=/usr/share/prometheus/alertmanager
+
+say() { echo "services: $*" >&2; }
+
+have_peers() {
+    [ -s "$peers/VERSIONS" ] || return 1
+    for program in $peer_programs; do
+        [ -x "$peers/bin/$program" ] || return 1
+    done
+}
+
+# The address of the Debian mirror that this machine already uses.
+mirror() {
+    # shellcheck disable=SC2016  # apt's own placeholder
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        grep -E '/debian/?$' | head -n 1
+}
+
+# An apt of its own: its lists and archives in a scratch folder, sid as its only suite. Proxies, certificates
+# and credentials are the system's, for only folders are set.
+sid_apt() {
+    tool=$1
+    shift
+    APT_CONFIG="$scratch/apt.conf" "apt-$tool" -q -q "$@"
+}
+
+fetch_peers() {
+    address=$(mirror)
+    if [ -z "$address" ] && [ "$(id -u)" = 0 ]; then
+        apt-get -q -q update
+        address=$(mirror)
+    fi
+    [ -n "$address" ] || { say "no Debian mirror is known here: run apt-get update as root first"; return 1; }
+
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    mkdir -p "$scratch/lists/partial" "$scratch/archives/partial" "$scratch/unpacked/bin"
+    # Root's apt fetches as the user _apt, who must get in.
+    chmod a+rx "$scratch"
+    chmod -R a+rwX "$scratch/lists" "$scratch/archives"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $address sid main" >"$scratch/sources.list"
+    cat >"$scratch/apt.conf" <<EOF
+Dir::Etc::SourceList "$scratch/sources.list";
+Dir::Etc::SourceParts "/dev/null";
+Dir::State::Lists "$scratch/lists";
+Dir::Cache "$scratch";
+Acquire::Languages "none";
+EOF
+    say "fetching $peer_packages from sid"
+    sid_apt get update
+    # shellcheck disable=SC2086  # a list of words
+    (cd "$scratch/archives" && sid_apt get download $peer_packages)
+    for archive in "$scratch/archives"/*.deb; do
+        dpkg-deb -x "$archive" "$scratch/unpacked"
+        # shellcheck disable=SC2016  # dpkg's own placeholders
+        dpkg-deb -W --showformat='${Package} ${Version}\n' "$archive" >>"$scratch/unpacked/VERSIONS"
+    done
+    for program in $peer_programs; do
+        ln -s "../usr/bin/$program" "$scratch/unpacked/bin/$program"
+    done
+    # Whole or not at all: an interrupted run leaves nothing that looks finished.
+    rm -rf "$peers"
+    mkdir -p "${peers%/*}"
+    mv "$scratch/unpacked" "$peers"
+    chmod 755 "$peers"
+}
+
+# Debian's Alertmanager opens its default templates there, wherever it is started from.
+place_templates() {
+    [ -e "$templates/default.tmpl" ] && return
+    if [ "$(id -u)" = 0 ]; then
+        mkdir -p "$templates"
+        cp "$peers$templates"/*.tmpl "$templates/"
+        say "copied Alertmanager's default templates to $templates"
+    else
+        say "Alertmanager needs, as root:  mkdir -p $templates && cp $peers$templates/*.tmpl $templates/"
+        return 1
+    fi
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+install_services() {
+    missing=
+    for package in $service_packages; do
+        is_installed "$package" || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        say "missing; as root:  apt-get install -y --no-install-recommends$missing"
+        return 1
+    fi
+    say "installing$missing"
+    apt-get -q -q update
+    # Packages of servers ask policy-rc.d whether to start them: 101 says no.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        trap 'rm -rf "${scratch:-}" /usr/sbin/policy-rc.d' EXIT
+    fi
+    # shellcheck disable=SC2086  # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get -q -q -y install --no-install-recommends $missing </dev/null
+}
+
+command -v apt-get >/dev/null || { say "this needs Debian: there is no apt-get"; exit 1; }
+status=0
+have_peers || fetch_peers || status=1
+have_peers && { place_templates || status=1; }
+install_services || status=1
+
+[ -s "$peers/VERSIONS" ] && cat "$peers/VERSIONS"
+# shellcheck disable=SC2086  # a list of words
+dpkg-query -W -f='${binary:Package} ${Version}\n' $service_packages 2>/dev/null || true
+exit $status
