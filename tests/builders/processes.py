@@ -1,4 +1,4 @@
-"""Programs that tests start: free ports, readiness without sleeping, an end that is sure, logs of failures."""
+"""Programs that tests start: free ports, readiness without sleeping, a sure end, logs of failures."""
 
 import socket
 import subprocess
@@ -59,7 +59,7 @@ class Process:
 
 @contextmanager
 def running(
-    argv: Sequence[str | Path],
+    argv: Sequence[object],
     ready_url: str | None = None,
     *,
     env: Mapping[str, str] | None = None,
