@@ -57,3 +57,13 @@ class RawServer:
             rest += chunk
             request += chunk
         return request
+
+
+def answering(body: bytes, *headers: str, status: str = "200 OK") -> Handler:
+    """Give every request the same answer."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+
+    def handler(client: socket.socket, _request: bytes) -> None:
+        client.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+
+    return handler

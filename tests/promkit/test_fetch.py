@@ -11,19 +11,10 @@ import pytest
 from promkit._fetch_wire import is_link_local
 from promkit.errors import ConfigError
 from promkit.fetch import Basic, Bearer, Fetcher, FetchError, Kind, Tls, inflate, origin
-from tests.builders.raw_server import Handler, RawServer
+from tests.builders.raw_server import Handler, RawServer, answering
 
 Start = Callable[[Handler], RawServer]
 MB = 1 << 20
-
-
-def answering(body: bytes, *headers: str, status: str = "200 OK") -> Handler:
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
-
-    def handler(client: socket.socket, _request: bytes) -> None:
-        client.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-
-    return handler
 
 
 def dripping(start: bytes, drop: bytes, pause: threading.Event) -> Handler:
