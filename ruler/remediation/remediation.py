@@ -238,12 +238,10 @@ class Remediation:
         return next_ms
 
     def _firing(self) -> Mapping[str, Alert]:
+        """By fingerprint, those whose rule asks for a remedy: who fires longest comes first."""
         world = self._desk.world
-        return {
-            alert.fingerprint: alert
-            for alert in self._book.alerts()
-            if alert.firing and world.remedy(alert.rule) is not None
-        }
+        asking = (one for one in self._book.alerts() if one.firing and world.remedy(one.rule) is not None)
+        return {one.fingerprint: one for one in sorted(asking, key=lambda one: (one.starts_ms, one.labels))}
 
     def _due_ms(self, alert: Alert) -> int | None:
         rule, _ = self._desk.world.rules[alert.rule]
