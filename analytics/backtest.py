@@ -10,12 +10,12 @@ import numpy as np
 
 from analytics.arrays import Arrays, Steps, Values
 
-__all__ = ["LEVEL", "Plan", "Skill", "plan", "skill", "truth_at", "widen"]
+__all__ = ["LEVEL", "TOLERANCE", "Plan", "Skill", "deviation", "plan", "skill", "truth_at", "widen"]
 
 LEVEL = 0.8
 _ORIGINS = 5
 _GRID = 96  # horizons looked at, at most
-_TOLERANCE = 0.1  # of the actual value: within it a prediction counts as right
+TOLERANCE = 0.1  # of the actual value: within it a prediction counts as right
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ def skill(target: Values, forecast: Values, at: Plan, day: int) -> Skill:
     miss = truth - forecast
     last = np.stack([_last(target, origin) for origin in at.origins])[:, :, None] if at.origins else truth
     season = _season(target, at, day)
-    week = np.nan_to_num(np.nanstd(target[:, -7 * day :], axis=1)) if target.size else np.zeros(len(target))
-    allowed = np.maximum(_TOLERANCE * np.abs(truth), week[None, :, None])
+    week = deviation(target[:, -7 * day :])
+    allowed = np.maximum(TOLERANCE * np.abs(truth), week[None, :, None])
     spread, low, high = _interval(miss)
     return Skill(
         grid=at.grid.astype(np.float64),
@@ -102,6 +102,17 @@ def widen(state: Arrays, mean: Values, horizons: Steps) -> tuple[Values, Values]
     lower = np.clip(mean + state["low"][:, None] * scale, np.minimum(floor, mean), mean)
     upper = np.clip(mean + state["high"][:, None] * scale, mean, np.maximum(ceiling, mean))
     return lower, upper
+
+
+def deviation(values: Values) -> Values:
+    """Standard deviation of each row, NaN left out; 0 of nothing."""
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=1), 1)
+    safe = np.where(known, values, 0.0)
+    mean = safe.sum(axis=1) / count
+    square = np.where(known, (safe - mean[:, None]) ** 2, 0.0).sum(axis=1) / count
+    root: Values = np.sqrt(square)
+    return root
 
 
 def _last(target: Values, origin: int) -> Values:

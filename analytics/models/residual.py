@@ -1,17 +1,13 @@
-"""What is usual at this time of day, and how far from it the series is: for finding anomalies.
+"""How far the series is from what is usual: for finding anomalies, so features are ignored.
 
-Its forecast is the profile of the day with the present level fading into it; it ignores features. `score` is
-`strangeness`, as in every model; this one costs the least, so it is meant for very many series.
+Its forecast is the mixture's without features; `score` is `strangeness`, as in every model.
 """
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from analytics.arrays import Arrays, Steps, Values, fill
-from analytics.backtest import plan, widen
-from analytics.models import one_line, strangeness
-from analytics.models.model import RECENT, Forecast, learned, stand_at
+from analytics.arrays import Arrays, Steps, Values
+from analytics.models.mixture import Mixture
+from analytics.models.model import Forecast
 
 __all__ = ["Residual"]
 
@@ -24,26 +20,20 @@ class Residual:
     horizon: int
 
     def fit(self, target: Values, features: Values) -> Arrays:
-        """What each view of the series has shown, and intervals from a backtest."""
-        filled = fill(target, self.day)
-        at = plan(target.shape[1], self.horizon, self.day)
-        past = np.stack([self._usual(filled[:, :o], at.grid) for o in at.origins])
-        return self.advance(learned(target, filled, past, at, self.day), target, features)
+        """What each view of the series has shown, and what the mixture learns."""
+        return self._mixture().fit(target, features[:0])
 
     def advance(self, state: Arrays, target: Values, features: Values) -> Arrays:
         """Stand at the end of this history."""
-        return stand_at(state, target, features[:0], self.day)
+        return self._mixture().advance(state, target, features[:0])
 
     def predict(self, state: Arrays, horizons: Steps, features: Values | None) -> Forecast:  # noqa: ARG002
         """Mean and interval, [S, H]."""
-        mean = self._usual(state[RECENT], horizons)
-        return Forecast(mean, *widen(state, mean, horizons))
+        return self._mixture().predict(state, horizons, None)
 
     def score(self, state: Arrays, new: Values) -> Values:
         """As every model: `strangeness`."""
-        return strangeness.score(state, new, self.day)
+        return self._mixture().score(state, new)
 
-    def _usual(self, recent: Values, reach: Steps) -> Values:
-        found = one_line.means(recent[:, -one_line.reach_back(self.day) :], reach, self.day)
-        best: Values = np.where(np.isnan(found[5]), found[1], found[5])
-        return best
+    def _mixture(self) -> Mixture:
+        return Mixture(self.day, self.horizon)
