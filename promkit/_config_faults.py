@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic_core import ErrorDetails
 
+from promkit._config_model import Model
 from promkit._config_shape import Shape, find_field, key_names
 from promkit._config_types import Secret
 from promkit._yaml import Document, Path, scalar
@@ -143,7 +144,8 @@ class _Telling:
 
     def _unknown_key(self, path: Path) -> ConfigError:
         key = str(path[-1])
-        models = self._at(path[:-1]).models()
+        holder = _at_path(self._document.data, path[:-1])
+        models = [model for model in self._at(path[:-1]).models() if _is_meant(model, holder)]
         where = self._document.where_key(path)
         for model in models:
             twin = find_field(model, key)
@@ -215,6 +217,18 @@ class _Telling:
     def _name(path: Path) -> str:
         start = max((index for index, key in enumerate(path) if isinstance(key, str)), default=0)
         return repr(_dotted(path[start:])) if path else "the file"
+
+
+def _is_meant(model: type[Model], holder: object) -> bool:
+    """Tell whether the words that mark a union's member, as its `kind`, are those of this model."""
+    if not isinstance(holder, dict):
+        return True
+    fields = ((holder.get(info.alias or name), info.annotation) for name, info in model.model_fields.items())
+    return all(
+        found is None or found in get_args(annotation)
+        for found, annotation in fields
+        if get_origin(annotation) is Literal
+    )
 
 
 def _at_path(data: Any, path: Path) -> Any:  # noqa: ANN401 - YAML data
