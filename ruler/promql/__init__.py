@@ -4,7 +4,7 @@
 `Source` of frames. The rest asks a tree what it looks at: `selectors`, `window_ms`, `comparison`.
 """
 
-from ruler.promql.ast import Node, VectorSelector
+from ruler.promql.ast import Binary, Node, Paren, VectorSelector
 from ruler.promql.budget import Cancel
 from ruler.promql.check import type_of as value_type
 from ruler.promql.engine import Engine, Options
@@ -15,6 +15,7 @@ from ruler.promql.plan import Comparison, Shared, comparison, selectors, window_
 from ruler.promql.result import Matrix, RangeVector, Result, Scalar, String, Vector
 
 __all__ = [
+    "Binary",
     "Cancel",
     "Comparison",
     "Engine",
@@ -22,6 +23,7 @@ __all__ = [
     "Matrix",
     "Node",
     "Options",
+    "Paren",
     "RangeVector",
     "Result",
     "Scalar",

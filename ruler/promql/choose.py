@@ -119,8 +119,9 @@ def _limit_ratio(node: Aggregate, table: Table, scalars: Scalars, notes: Notes) 
     if np.isnan(scalars.values).any():
         raise QueryError("Ratio value is NaN")
     capped = np.clip(scalars.values, -1.0, 1.0)
-    for ratio in np.unique(scalars.values[capped != scalars.values]):
-        notes.ratio(float(ratio), float(np.clip(ratio, -1.0, 1.0)), node.parameter or node)
+    for ratio, bound in ((scalars.values.max(), 1.0), (scalars.values.min(), -1.0)):
+        if ratio * bound > 1.0:
+            notes.ratio(float(ratio), bound, node.parameter or node)
     place = table.index.derived("hashes", lambda: _hashes(table.index))
     ratio = capped[:, np.newaxis]
     kept = np.where(ratio >= 0, place < ratio, place >= 1.0 + ratio)
@@ -144,12 +145,11 @@ def _encoded(labels: Labels) -> bytes:
 
 def _quantile(node: Aggregate, table: Table, scalars: Scalars, notes: Notes) -> Table:
     """The quantile of each group's values, between two by their distance; NaN is the smallest of all."""
+    for quantile in np.unique(scalars.values[~((scalars.values >= 0) & (scalars.values <= 1))]):
+        notes.quantile(float(quantile), node.parameter or node)
     if not len(table.index):
         return Table(Index(()), np.empty((table.steps, 0)))
     groups = _groups(node, table)
-    wrong = scalars.values[~((scalars.values >= 0) & (scalars.values <= 1)) & table.mask().any(axis=1)]
-    for quantile in np.unique(wrong):
-        notes.quantile(float(quantile), node.parameter or node)
     # The negatives, so that NaN comes last; then each segment is read from its end.
     ranked = _ranked(table, groups, -table.values)
     sizes = ranked.sizes

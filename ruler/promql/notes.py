@@ -14,27 +14,27 @@ _NOT_A_COUNTER = "metric might not be a counter, name does not end in _total/_su
 
 
 class Notes:
-    """Warnings and infos, each once, in the order in which they came up."""
+    """Warnings and infos, each text once and in the place where it came up last."""
 
     def __init__(self, query: str = "") -> None:
         self._query = query
-        self._warnings: dict[str, None] = {}
-        self._infos: dict[str, None] = {}
+        self._warnings: dict[str, str] = {}
+        self._infos: dict[str, str] = {}
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What may make the answer wrong."""
-        return tuple(self._warnings)
+        return tuple(text + place for text, place in self._warnings.items())
 
     @property
     def infos(self) -> tuple[str, ...]:
         """What is worth knowing."""
-        return tuple(self._infos)
+        return tuple(text + place for text, place in self._infos.items())
 
     def merge(self, other: "Notes") -> None:
         """Take over the notes of a part that was evaluated before."""
-        self._warnings |= dict.fromkeys(other.warnings)
-        self._infos |= dict.fromkeys(other.infos)
+        self._warnings |= other._warnings  # noqa: SLF001 - its own class
+        self._infos |= other._infos  # noqa: SLF001
 
     def part(self) -> "Notes":
         """Empty notes on the same query."""
@@ -63,10 +63,10 @@ class Notes:
         self._info(f"{_MONOTONICITY}{_for_metric(metric)}", node)
 
     def _warn(self, text: str, node: Node) -> None:
-        self._warnings[f"PromQL warning: {text}{self._place(node)}"] = None
+        self._warnings[f"PromQL warning: {text}"] = self._place(node)
 
     def _info(self, text: str, node: Node) -> None:
-        self._infos[f"PromQL info: {text}{self._place(node)}"] = None
+        self._infos[f"PromQL info: {text}"] = self._place(node)
 
     def _place(self, node: Node) -> str:
         line, column = line_and_column(self._query, node.span.start)

@@ -21,8 +21,9 @@ SCALAR, STRING = ValueType.SCALAR, ValueType.STRING
 CONTEXT = Takes.CONTEXT
 
 
-def _of_date(part: calendar.Part) -> Function:
-    return Function(calendar.of_date(part), (VECTOR,), CONTEXT, optional=1, by_time=True)
+def _of_date(part: calendar.Part, years_past_end: int = 0) -> Function:
+    call = calendar.of_date(part, years_past_end)
+    return Function(call, (VECTOR,), CONTEXT, optional=1, by_time=True)
 
 
 def _native(*args: ValueType) -> Function:
@@ -75,8 +76,8 @@ FUNCTIONS: dict[str, Function] = {
     "label_replace": Function(labels.label_replace, (VECTOR, STRING, STRING, STRING, STRING), CONTEXT),
     "last_over_time": Function(over_time.last, (RANGE,), keeps_name=True),
     "ln": Function(np.log, (VECTOR,)),
-    "log10": Function(np.log10, (VECTOR,)),
-    "log2": Function(np.log2, (VECTOR,)),
+    "log10": Function(elementwise.log10, (VECTOR,)),
+    "log2": Function(elementwise.log2, (VECTOR,)),
     "mad_over_time": Function(over_time.median_deviation, (RANGE,), experimental=True),
     "max_over_time": Function(over_time.greatest, (RANGE,)),
     "min_over_time": Function(over_time.least, (RANGE,)),
@@ -114,5 +115,5 @@ FUNCTIONS: dict[str, Function] = {
     "ts_of_max_over_time": Function(over_time.time_of_greatest, (RANGE,), experimental=True),
     "ts_of_min_over_time": Function(over_time.time_of_least, (RANGE,), experimental=True),
     "vector": Function(vectors.vector, (SCALAR,), CONTEXT),
-    "year": _of_date(calendar.year),
+    "year": _of_date(calendar.year, calendar.YEARS_PAST_END),
 }

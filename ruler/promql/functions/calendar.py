@@ -12,6 +12,7 @@ from ruler.promql.table import Table
 from ruler.store import Values
 
 __all__ = [
+    "YEARS_PAST_END",
     "day_of_month",
     "day_of_week",
     "day_of_year",
@@ -26,18 +27,25 @@ __all__ = [
 Seconds = NDArray[np.int64]
 Part = Callable[[Seconds], NDArray[np.int64]]
 _SECONDS_A_DAY = 86_400
-_SECONDS_MAX = float(1 << 53)
+_CYCLE_SECONDS = 146_097 * _SECONDS_A_DAY  # the Gregorian calendar repeats every 400 years
+_END_OF_TIME = 1 << 63
+YEARS_PAST_END = _END_OF_TIME // _CYCLE_SECONDS * 400
 
 
-def of_date(part: Part) -> Callable[..., Table]:
-    """A function that gives this part of the dates in a vector, or of the evaluation's time."""
+def of_date(part: Part, years_past_end: int = 0) -> Callable[..., Table]:
+    """A function that gives this part of the dates in a vector, or of the evaluation's time.
+
+    What 64 bits cannot hold (NaN, infinities) becomes the date on which Go's calendar ends, as in Prometheus:
+    a date of the same place in the cycle of 400 years is taken, and `years_past_end` added.
+    """
 
     def call(context: Context, table: Table | None = None) -> Table:
         if table is None:
             seconds = context.steps[:, np.newaxis] // 1000
             return Table(Index((EMPTY,)), part(seconds).astype(np.float64))
-        sane = np.clip(np.nan_to_num(table.values, nan=0.0), -_SECONDS_MAX, _SECONDS_MAX)
-        values: Values = part(sane.astype(np.int64)).astype(np.float64)
+        sane = np.abs(table.values) < _END_OF_TIME
+        seconds = np.where(sane, table.values, _END_OF_TIME % _CYCLE_SECONDS).astype(np.int64)
+        values: Values = part(seconds) + np.where(sane, 0.0, float(years_past_end))
         return Table(table.index, values, table.present).nameless(delayed=context.delayed)
 
     return call

@@ -4,7 +4,10 @@ import numpy as np
 
 from ruler.store import Mask, Values
 
-__all__ = ["clamp", "clamp_max", "clamp_min", "degrees", "radians", "rounded", "sign"]
+__all__ = ["clamp", "clamp_max", "clamp_min", "degrees", "log2", "log10", "radians", "rounded", "sign"]
+
+_LN2 = 0.693147180559945309417232121458176568
+_LN10 = 2.30258509299404568401799145468436421
 
 
 def clamp(values: Values, least: Values, most: Values) -> tuple[Values, Mask]:
@@ -27,6 +30,17 @@ def rounded(values: Values, to: Values | None = None) -> Values:
     """Round to the nearest multiple of `to`, ties upwards."""
     inverse = 1.0 if to is None else 1.0 / to
     return np.floor(values * inverse + 0.5) / inverse
+
+
+def log2(values: Values) -> Values:
+    """The binary logarithm as Go computes it, to the last bit: exact for powers of two."""
+    fraction, exponent = np.frexp(values)
+    return np.where(fraction == 0.5, exponent - 1.0, np.log(fraction) * (1 / _LN2) + exponent)
+
+
+def log10(values: Values) -> Values:
+    """The decimal logarithm as Go computes it, from the binary one."""
+    return log2(values) * (_LN2 / _LN10)
 
 
 def sign(values: Values) -> Values:

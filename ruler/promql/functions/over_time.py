@@ -139,9 +139,10 @@ def variance(windows: Windows) -> Values:
         number = number + (1 if live is None else live)
         off = values - (mean + mean_dropped)
         mean, mean_dropped = sums.add(mean, mean_dropped, off / number, live)
+        mean_dropped = np.where(np.isinf(mean), 0.0, mean_dropped)
         grown = off * (values - (mean + mean_dropped))
         squares, squares_dropped = sums.add(squares, squares_dropped, grown, live)
-    return (squares + squares_dropped) / number
+    return sums.total(squares, squares_dropped) / number
 
 
 def deviation(windows: Windows) -> Values:
