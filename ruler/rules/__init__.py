@@ -1,6 +1,10 @@
 """What should be watched: rule files, and the evaluation of a group at one instant."""
 
+from ruler.rules.build import escalation_of
+from ruler.rules.context import DEFAULT_CHANNELS, RuleContext
 from ruler.rules.evaluation import Breach, Evaluation
+from ruler.rules.group import Render, TemplateData, evaluate, recorded
+from ruler.rules.load import RuleSet, load_files, parse_rules
 from ruler.rules.rule import (
     Comparison,
     Condition,
@@ -19,14 +23,17 @@ from ruler.rules.rule import (
     Timing,
     Verify,
 )
+from ruler.rules.schema import EscalationConfig
 from ruler.rules.severity import SEVERITIES, Severities
 
 __all__ = [
+    "DEFAULT_CHANNELS",
     "SEVERITIES",
     "Breach",
     "Comparison",
     "Condition",
     "Escalation",
+    "EscalationConfig",
     "EscalationStep",
     "Evaluation",
     "Group",
@@ -37,9 +44,18 @@ __all__ = [
     "OnFailure",
     "Parameter",
     "Remedy",
+    "Render",
     "Rule",
+    "RuleContext",
     "RuleKind",
+    "RuleSet",
     "Severities",
+    "TemplateData",
     "Timing",
     "Verify",
+    "escalation_of",
+    "evaluate",
+    "load_files",
+    "parse_rules",
+    "recorded",
 ]

@@ -203,5 +203,5 @@ class Group:
     file: str
     interval_ms: int
     rules: tuple[Rule, ...]
-    query_offset_ms: int | None = None  # None: as the configuration says for all
+    query_offset_ms: int = 0
     limit: int = 0  # alerts or series a rule may make; 0: no limit
