@@ -5,56 +5,21 @@ to the next (the last CPU times, a position in a log), knows no thread and no cl
 source fails: the scheduler decides what becomes of that.
 """
 
-import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
-from pydantic import AfterValidator
-
-from promkit.config import DurationMs, Model, field
+from exporter.settings import DurationMs, Option
 from promkit.exposition import Family
 
-__all__ = ["Claim", "Collector", "Context", "Kind", "Name", "Pattern", "Settings", "Source", "compiled"]
+__all__ = ["Claim", "Collector", "Context", "Kind", "Settings", "Source"]
 
 SYSTEM_EVERY_MS = 10_000
 APP_EVERY_MS = 15_000
 BUSINESS_EVERY_MS = 30_000
 STALE_CADENCES = 3
-PATTERN_LENGTH_MAX = 1_000
-
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
-
-
-def _checked_pattern(text: str) -> str:
-    if len(text) > PATTERN_LENGTH_MAX:
-        raise ValueError(f"longer than {PATTERN_LENGTH_MAX} characters")
-    try:
-        compiled(text)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
-    return text
-
-
-def _checked_name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise ValueError(
-            "a name is 1 to 63 letters, digits, '_', '-' or '.', and begins with a letter or digit"
-        )
-    return text
-
-
-Pattern = Annotated[str, AfterValidator(_checked_pattern)]
-Name = Annotated[str, AfterValidator(_checked_name)]
-
-
-@lru_cache(maxsize=256)
-def compiled(text: str) -> re.Pattern[str]:
-    """A pattern of the configuration, compiled once."""
-    return re.compile(text)
 
 
 class Collector(Protocol):
@@ -72,19 +37,19 @@ class Claim:
     component: str
 
 
-class Settings(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
     """What every collector can be told; a kind's own settings stand beside these."""
 
-    every: DurationMs = field(SYSTEM_EVERY_MS, description="How often the source is read.", unit="duration")
-    timeout: DurationMs = field(5_000, description="After this long a run counts as failed.", unit="duration")
-    stale_after: DurationMs | None = field(
-        None,
-        description="The values of a failing source are dropped at this age (default: three times `every`).",
-        unit="duration",
-    )
-    series_max: int = field(
-        10_000, description="Series past this many are dropped, counted and named.", unit="series", ge=1
-    )
+    every: Annotated[DurationMs, Option("How often the source is read.", ge=100)] = SYSTEM_EVERY_MS
+    timeout: Annotated[DurationMs, Option("After this long a run counts as failed.")] = 5_000
+    stale_after: Annotated[
+        DurationMs | None,
+        Option("The values of a failing source are dropped at this age (default: three times `every`)."),
+    ] = None
+    series_max: Annotated[
+        int, Option("Series past this many are dropped, counted and named.", unit="series", ge=1)
+    ] = 10_000
 
     @property
     def stale_after_ms(self) -> int:

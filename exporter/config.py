@@ -1,146 +1,167 @@
-"""exporter.yml."""
+"""exporter.yml as data: the sources it asks for, and which of them measures what. Standard library only."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import GenericAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import create_model
-
-from exporter.collector import Claim, Kind, Name, Source
+from exporter.collector import Claim, Source
 from exporter.collectors import KINDS
-from promkit.config import Model, field, load, parse, resolve, where
-from promkit.errors import ConfigError, ConfigErrors
+from exporter.settings import Name, Option
 
-__all__ = ["Component", "Config", "owners", "read", "sources"]
+__all__ = ["Component", "Config", "Fault", "faults", "owners", "sources"]
 
 SOURCES_MAX = 500
-DEFAULTS = Path(__file__).parent / "defaults" / "exporter.yml"
 
 
-def _fields(
-    kinds: Iterable[Kind],
-) -> Mapping[str, Any]:  # Any: an annotation and its default, as pydantic takes them
-    """The keys under `collectors:`, one a kind."""
-    fields: dict[str, Any] = {}
-    for kind in kinds:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """Where a component's requests are measured."""
+
+    source: Annotated[
+        str,
+        Option(
+            "The one source of its response time, throughput and errors: a kind, as access_log, a source, as"
+            " access_log/shop, or push.",
+            alias="from",
+        ),
+    ]
+
+
+def _collectors() -> type:
+    """A dataclass with a field for each kind."""
+    fields: list[tuple[str, Any, Any]] = []  # an annotation and a default each, as make_dataclass takes them
+    for kind in KINDS:
         if kind.many:
-            fields[kind.name] = (
-                tuple[kind.settings, ...],  # type: ignore[name-defined] # made of the list at run time
-                field((), description=f"Each item is a source of its own: {kind.summary}"),
-            )
+            option = Option(f"Each item is a source of its own: {kind.summary}")
+            fields.append((kind.name, Annotated[GenericAlias(tuple, (kind.settings, ...)), option], ()))
         else:
-            fields[kind.name] = (
-                kind.settings | bool,
-                field(kind.on, description=f"false: off; true: on; or its settings: {kind.summary}"),
-            )
-    return fields
+            option = Option(f"false: off; true: on; or its settings: {kind.summary}")
+            fields.append((kind.name, Annotated[kind.settings | bool, option], kind.on))
+    return dataclasses.make_dataclass(
+        "Collectors",
+        fields,
+        namespace={"__doc__": "The collectors, by kind."},
+        frozen=True,
+        slots=True,
+        kw_only=True,
+    )
 
 
 if TYPE_CHECKING:
 
-    class Collectors(Model):
-        """The collectors by kind; its fields are made of the list."""
+    class Collectors:
+        """The collectors, by kind."""
 
 else:
-    Collectors = create_model(
-        "Collectors", __base__=Model, __doc__="The collectors by kind.", **_fields(KINDS)
-    )
+    Collectors = _collectors()
 
 
-class Component(Model):
-    """Where a component's requests are measured."""
-
-    source: str = field(
-        alias="from",
-        description="The one source of its response time, throughput and errors: a kind, as access_log,"
-        " or a source, as access_log/shop, or push.",
-    )
-
-
-class Config(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
     """What the exporter measures."""
 
-    collectors: Collectors = field(Collectors(), description="What is measured, by kind of collector.")
-    components: dict[Name, Component] = field(
-        {}, description="Component → the source of its response time, throughput and errors."
-    )
-    data: Path | None = field(
-        None, description="Folder for positions in logs and for pushes; without it a restart forgets them."
-    )
-
-    @property
-    def data_path(self) -> Path | None:
-        """The data folder as seen from the file's own."""
-        return resolve(self, self.data) if self.data is not None else None
+    collectors: Annotated[Collectors, Option("What is measured, by kind of collector.")] = Collectors()  # noqa: RUF009 - frozen
+    components: Annotated[
+        dict[Name, Component], Option("Component → the source of its response time, throughput and errors.")
+    ] = dataclasses.field(default_factory=dict)
+    data: Annotated[
+        Path | None,
+        Option("Folder for positions in logs and for pushes; without it a restart forgets them."),
+    ] = None
 
 
-def read(path: Path | None, env: Mapping[str, str]) -> Config:
-    """Read and check a file; None: the defaults. ConfigError, ConfigErrors: all that is wrong in it."""
-    if path is None:
-        config = parse(DEFAULTS.read_text(encoding="utf-8"), Config, "defaults", env)
-    else:
-        config = load(path, Config, env)
-    owners(config)
-    return config
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, and the key that says it."""
+
+    path: Sequence[str | int]
+    problem: str
+    remedy: str | None = None
 
 
 def sources(config: Config) -> Sequence[Source]:
-    """Every source, in the order of the list of kinds. ConfigErrors: names that collide, or too many."""
-    found: list[Source] = []
-    faults: list[ConfigError] = []
-    for kind in KINDS:
-        settings = getattr(config.collectors, kind.name)
-        if kind.many:
-            names: set[str] = set()
-            for number, item in enumerate(settings):
-                if item.name in names:
-                    place = where(config.collectors, kind.name, number, "name")
-                    faults.append(ConfigError(f"a second {kind.name} is called {item.name!r}", place))
-                names.add(item.name)
-                found.append(Source(f"{kind.name}/{item.name}", kind, item))
-        elif settings is not False:
-            found.append(Source(kind.name, kind, kind.settings() if settings is True else settings))
-    if len(found) > SOURCES_MAX:
-        faults.append(ConfigError(f"more than {SOURCES_MAX} sources", where(config.collectors)))
-    if faults:
-        raise ConfigErrors(faults)
-    return found
+    """Every source, in the order of the list of kinds."""
+    return [source for _, source in _placed(config)]
 
 
 def owners(config: Config) -> Mapping[Claim, str]:
-    """Which source measures what of which component. ConfigErrors: two of them do, or none as said."""
-    found = sources(config)
-    names = {name for source in found for name in (source.name, source.kind.name)}
-    owner: dict[Claim, str] = {}
-    faults: list[ConfigError] = []
-    for name, component in config.components.items():
-        place = where(component, "from")
-        if component.source not in names:
-            faults.append(ConfigError(f"no such source: {component.source!r}", place, _known(names)))
-        elif component.source == "push":
-            owner[Claim("requests", name)] = "push"
-        elif not any(
-            Claim("requests", name) in source.settings.claims() for source in _named(found, component.source)
-        ):
-            faults.append(ConfigError(f"{component.source!r} does not measure component {name!r}", place))
-    for source in found:
+    """Which source measures what of which component."""
+    owner = {
+        Claim("requests", name): component.source
+        for name, component in config.components.items()
+        if component.source == "push"
+    }
+    for source in sources(config):
         for claim in source.settings.claims():
-            first = owner.setdefault(claim, source.name)
-            if first != source.name or list(source.settings.claims()).count(claim) > 1:
-                faults.append(_second(claim, first, source))
-    if faults:
-        raise ConfigErrors(list({str(fault): fault for fault in faults}.values()))
+            owner.setdefault(claim, source.name)
     return owner
 
 
-def _named(found: Sequence[Source], name: str) -> Sequence[Source]:
-    return [source for source in found if name in {source.name, source.kind.name}]
+def faults(config: Config) -> Sequence[Fault]:
+    """What fits no single key: names that are taken, components with two sources or none."""
+    placed = _placed(config)
+    found = [*_doubles(placed), *_seconds(config, placed), *_misnamed(config, placed)]
+    if len(placed) > SOURCES_MAX:
+        found.append(Fault(("collectors",), f"more than {SOURCES_MAX} sources"))
+    return found
 
 
-def _second(claim: Claim, first: str, source: Source) -> ConfigError:
-    problem = f"{claim.subject} of component {claim.component!r} come from {first} and from {source.name}"
-    return ConfigError(problem, where(source.settings), "a component has one source: take the other away")
+def _placed(config: Config) -> Sequence[tuple[Sequence[str | int], Source]]:
+    """Every source with the key that asks for it."""
+    found: list[tuple[Sequence[str | int], Source]] = []
+    for kind in KINDS:
+        at = ("collectors", kind.name)
+        settings = getattr(config.collectors, kind.name)
+        if kind.many:
+            found.extend(
+                ((*at, number), Source(f"{kind.name}/{one.name}", kind, one))
+                for number, one in enumerate(settings)
+            )
+        elif settings is not False:
+            found.append((at, Source(kind.name, kind, kind.settings() if settings is True else settings)))
+    return found
 
 
-def _known(names: Iterable[str]) -> str:
-    return "known are " + ", ".join(sorted(names))
+def _doubles(placed: Sequence[tuple[Sequence[str | int], Source]]) -> Iterable[Fault]:
+    seen: set[str] = set()
+    for path, source in placed:
+        if source.name in seen:
+            yield Fault((*path, "name"), f"there is a {source.name} already", "give it another name")
+        seen.add(source.name)
+
+
+def _seconds(config: Config, placed: Sequence[tuple[Sequence[str | int], Source]]) -> Iterable[Fault]:
+    """A second source for what of a component has one."""
+    owner = {claim: name for claim, name in owners(config).items() if name == "push"}
+    for path, source in placed:
+        for claim in source.settings.claims():
+            if claim in owner:
+                problem = f"{claim.subject} of component {claim.component!r} come from"
+                yield Fault(
+                    path,
+                    f"{problem} {owner[claim]} already, {source.name} is a second source",
+                    "a component has one: take the other away",
+                )
+            owner.setdefault(claim, source.name)
+
+
+def _misnamed(config: Config, placed: Sequence[tuple[Sequence[str | int], Source]]) -> Iterable[Fault]:
+    """A component whose source is not there, or does not measure it."""
+    by_name: dict[str, list[Source]] = {}
+    for _, source in placed:
+        for name in {source.name, source.kind.name}:
+            by_name.setdefault(name, []).append(source)
+    for component, said in config.components.items():
+        path = ("components", component, "from")
+        claim = Claim("requests", component)
+        if said.source not in by_name:
+            remedy = f"known are {', '.join(sorted(by_name))}"
+            yield Fault(path, f"there is no source {said.source!r}", remedy)
+        elif said.source != "push" and not any(
+            claim in source.settings.claims() for source in by_name[said.source]
+        ):
+            remedy = f"give one of its sources `component: {component}`"
+            yield Fault(path, f"{said.source} does not measure component {component!r}", remedy)

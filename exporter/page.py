@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from exporter.scheduler import Reading
+from exporter.collector import Source
+from exporter.scheduler import Health, Reading
 from promkit.exposition import Family, Sample, counter, gauge, render
 from promkit.labels import Labels
 from promkit.log import get
@@ -20,6 +21,7 @@ from promkit.process import Stop
 __all__ = ["OWN", "Page", "Rendered", "Report", "merged"]
 
 OWN = "exporter"  # the name under which collect[] and exclude[] know the process' own metrics
+STOP_POLL_MS = 500
 GATHER_MS = 20  # sources that finish together are rendered together
 REFRESH_MS = 5_000  # so old the process' own figures get at most
 GZIP_LEVEL = 1  # a page shrinks to 12 % instead of 10 %, in a third of the time
@@ -69,32 +71,45 @@ class Page:
         self._render_seconds = 0.0
 
     def put(self, reading: Reading) -> None:
-        """Take what a source gave."""
+        """Take what a source gave; nothing of one that is not expected any more."""
         with self._lock:
-            entry = self._entries.setdefault(reading.source.name, _Entry(reading))
+            entry = self._entries.get(reading.source.name)
+            if entry is None or entry.reading.source != reading.source:
+                return
             entry.reading = reading
             if reading.families is not None:
                 entry.families, entry.fresh = reading.families, True
         self._dirty.set()
 
-    def keep_only(self, names: Iterable[str]) -> None:
-        """Forget the sources that the configuration no longer has."""
-        kept = set(names)
+    def expect(self, sources: Sequence[Source]) -> None:
+        """These are the sources now: others are forgotten, new and changed ones have nothing yet."""
         with self._lock:
-            for name in [name for name in self._entries if name not in kept]:
-                del self._entries[name]
+            before = self._entries
+            self._entries = {
+                source.name: before[source.name]
+                if source.name in before and before[source.name].reading.source == source
+                else _Entry(Reading(source, Health(), None))
+                for source in sources
+            }
         self._dirty.set()
 
     def rendered(self, *, openmetrics: bool) -> Rendered:
         return self._rendered[openmetrics]
 
-    def selected(self, names: set[str], *, openmetrics: bool) -> bytes:
-        """The page of these sources alone, rendered when asked."""
+    def selected(self, wanted: set[str] | None, unwanted: set[str], *, openmetrics: bool) -> bytes:
+        """The page of these sources alone (None: all), by name or kind, rendered when asked."""
         with self._lock:
             now_ms = self._now_ms()
+            names = {
+                name
+                for name, entry in self._entries.items()
+                if (wanted is None or wanted & {name, entry.reading.source.kind.name})
+                and not unwanted & {name, entry.reading.source.kind.name}
+            }
             parts = [part for part in self._parts(now_ms) if part[0] in names]
             health = self._health_families(now_ms, names)
-        own = list(self._own()) if OWN in names else []
+        with_own = OWN not in unwanted and (wanted is None or OWN in wanted)
+        own = list(self._own()) if with_own else []
         families, _ = merged([*parts, (OWN, [*health, *own])])
         return render(families, openmetrics)
 
@@ -106,22 +121,28 @@ class Page:
                 Report(entry.reading, _is_stale(entry, now_ms)) for _, entry in sorted(self._entries.items())
             ]
 
-    def all_tried(self, names: Iterable[str]) -> bool:
-        """Whether each of these sources has finished or failed once."""
+    def names(self) -> set[str]:
+        """What collect[] and exclude[] may name: sources, kinds, and the exporter itself."""
         with self._lock:
-            return all(name in self._entries for name in names)
+            entries = list(self._entries.items())
+        return (
+            {OWN} | {name for name, _ in entries} | {entry.reading.source.kind.name for _, entry in entries}
+        )
+
+    def untried(self) -> Sequence[str]:
+        """The sources that have neither finished nor failed yet."""
+        with self._lock:
+            return [name for name, entry in self._entries.items() if not entry.reading.health.tried]
 
     def work(self, stop: Stop) -> None:
         """Render whenever something came in, until stopped."""
+        waited_ms = 0
         while not stop.is_set():
-            self._dirty.wait(REFRESH_MS / 1000)
-            if stop.wait(GATHER_MS):
-                return
-            self.render()
-
-    def wake(self) -> None:
-        """Let `work` notice that it is to stop."""
-        self._dirty.set()
+            waited_ms += STOP_POLL_MS
+            if self._dirty.wait(STOP_POLL_MS / 1000) or waited_ms >= REFRESH_MS:
+                stop.wait(GATHER_MS)
+                self.render()
+                waited_ms = 0
 
     def render(self) -> None:
         """Render all values that are not stale, with the exporter's own."""
@@ -191,7 +212,11 @@ class Page:
         ]
 
     def _health_families(self, now_ms: int, names: set[str]) -> list[Family]:
-        shown = [(name, entry) for name, entry in sorted(self._entries.items()) if name in names]
+        shown = [
+            (name, entry)
+            for name, entry in sorted(self._entries.items())
+            if name in names and entry.reading.health.tried
+        ]
         health = [({"collector": name}, entry.reading.health) for name, entry in shown]
         return [
             gauge(

@@ -9,9 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
-
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, Strict, ValidationError
+from typing import Any
 
 from promkit.duration import parse_duration
 from promkit.errors import ConfigError, Where
@@ -27,25 +25,23 @@ SAMPLES_MAX = 50_000
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 # What the exporter says of itself, and what Prometheus says of a scrape: nobody else may.
-_RESERVED = re.compile(r"(exporter|process|scrape)_.*|up|ALERTS(_FOR_STATE)?")
+_RESERVED = re.compile(r"(exporter|process|python|scrape)_.*|up|ALERTS(_FOR_STATE)?")
 
 
-class _Metric(BaseModel):
+_KEYS = {"group": str, "ttl": str, "metrics": list}
+_METRIC_KEYS = {"name": str, "value": (int, float), "type": str, "help": str, "labels": dict, "tags": dict}
+_WANTED = {str: "a text", list: "a list", dict: "an object", (int, float): "a number"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
     """One sample. `tags` is another name for `labels`; a unit stands at the end of the name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
-    value: Annotated[float, Strict()]
-    type: Literal["gauge", "counter"] = "gauge"
-    help: str = ""
-    labels: dict[str, str] = Field({}, validation_alias=AliasChoices("labels", "tags"))
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    group: str | None = None
-    ttl: str | None = None
-    metrics: tuple[_Metric, ...] = Field(max_length=SAMPLES_MAX)
+    value: float
+    type: str
+    help: str
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +61,53 @@ def from_json(body: bytes) -> Pushed:
         raise ConfigError(error.msg, Where("push", error.lineno, error.colno)) from None
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise ConfigError("not JSON in UTF-8", Where("push")) from None
+    body_keys = _object(found, "body", _KEYS, ("metrics",))
+    rows = body_keys["metrics"]
+    if len(rows) > SAMPLES_MAX:
+        raise ConfigError(f"more than {SAMPLES_MAX} samples", Where("push"))
+    metrics = [_metric(row, f"metrics[{number}]") for number, row in enumerate(rows)]
+    group, ttl = body_keys.get("group"), body_keys.get("ttl")
+    return Pushed(
+        None if group is None else checked_group(group),
+        None if ttl is None else parse_duration(ttl),
+        _checked(_families(metrics)),
+    )
+
+
+def _metric(row: object, place: str) -> _Metric:
+    keys = _object(row, place, _METRIC_KEYS, ("name", "value"))
+    kind = keys.get("type", "gauge")
+    if kind not in {"gauge", "counter"}:
+        raise ConfigError(f"{place}.type: must be gauge or counter", Where("push"))
+    if "labels" in keys and "tags" in keys:
+        raise ConfigError(f"{place}: give labels or tags, not both", Where("push"))
+    labels = keys.get("labels", keys.get("tags", {}))
+    for label, value in labels.items():
+        if not isinstance(value, str):
+            raise ConfigError(f"{place}.labels.{_shown(label)}: must be a text", Where("push"))
     try:
-        parsed = _Body.model_validate(found)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ConfigError(f"{_place(first['loc'])}: {first['msg']}", Where("push")) from None
-    group = None if parsed.group is None else checked_group(parsed.group)
-    ttl_ms = None if parsed.ttl is None else parse_duration(parsed.ttl)
-    return Pushed(group, ttl_ms, _checked(_families(parsed.metrics)))
+        number = float(keys["value"])
+    except OverflowError:
+        raise ConfigError(f"{place}.value: too large", Where("push")) from None
+    return _Metric(keys["name"], number, kind, keys.get("help", ""), labels)
+
+
+def _object(found: object, place: str, keys: Mapping[str, Any], required: Sequence[str]) -> Mapping[str, Any]:
+    """An object with these keys, of these types, and no others. ConfigError: it is none."""
+    if not isinstance(found, dict):
+        raise ConfigError(f"{place}: must be an object", Where("push"))
+    for key, value in found.items():
+        wanted = keys.get(key)
+        if wanted is None:
+            raise ConfigError(
+                f"{place}: unknown key {_shown(key)}", Where("push"), f"known are {', '.join(keys)}"
+            )
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise ConfigError(f"{place}.{key}: must be {_WANTED[wanted]}", Where("push"))
+    for key in required:
+        if key not in found:
+            raise ConfigError(f"{place}: {key} is missing", Where("push"))
+    return found
 
 
 def from_page(body: bytes, *, openmetrics: bool) -> Pushed:
@@ -151,11 +186,3 @@ def _is_encodable(text: str) -> bool:
 
 def _shown(text: str) -> str:
     return ascii(text[:80])
-
-
-def _place(location: Sequence[Any]) -> str:  # Any: keys and indexes
-    """`metrics[3].value` of ("metrics", 3, "value"), with no more of a foreign key than fits a line."""
-    text = "".join(
-        f"[{part}]" if isinstance(part, int) else f".{ascii(part)[1:-1][:80]}" for part in location
-    )
-    return text.removeprefix(".") or "body"

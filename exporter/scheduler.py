@@ -8,7 +8,7 @@ A thread that hangs in the kernel cannot be ended: it is left behind, and nothin
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from exporter.collector import Collector, Source
@@ -21,6 +21,7 @@ from promkit.process import SYSTEM_CLOCK, Clock, Stop
 __all__ = ["Health", "Reading", "Scheduler", "capped", "series_of"]
 
 WATCH_MS = 200
+END_MS = 1_000
 ERROR_LENGTH_MAX = 500
 
 log = get("exporter.scheduler")
@@ -60,6 +61,8 @@ class Reading:
 
 
 Publish = Callable[[Reading], None]
+Build = Callable[[Source, Collector | None], Collector]
+"""Builds a source's collector; the other one is the collector that ran under this name before."""
 
 
 class Scheduler:
@@ -70,21 +73,22 @@ class Scheduler:
         self._clock = clock
         self._runners: dict[str, _Runner] = {}
 
-    def apply(self, collectors: Sequence[tuple[Source, Collector]]) -> None:
-        """Run exactly these from now on; a source that was running, unchanged, goes on undisturbed."""
-        wanted = {source.name: (source, collector) for source, collector in collectors}
-        for name, runner in list(self._runners.items()):
-            if name not in wanted or wanted[name][1] is not runner.collector:
-                runner.stop()
-                del self._runners[name]
-        for name, (source, collector) in wanted.items():
-            if name not in self._runners:
-                self._runners[name] = _Runner(source, collector, self._publish, self._clock)
+    def apply(self, sources: Sequence[Source], build: Build) -> Mapping[str, Collector]:
+        """Run exactly these from now on → the collectors by source.
 
-    def collector(self, source: Source) -> Collector | None:
-        """The collector that runs for this very source, settings and all."""
-        runner = self._runners.get(source.name)
-        return runner.collector if runner is not None and runner.source == source else None
+        A source that was running with these very settings goes on undisturbed; one that was changed is ended
+        before its successor is built.
+        """
+        wanted = {source.name: source for source in sources}
+        ended = {name: old for name, old in self._runners.items() if wanted.get(name) != old.source}
+        self._end(list(ended.values()))
+        running = {name: old for name, old in self._runners.items() if name not in ended}
+        for name, source in wanted.items():
+            if name not in running:
+                before = ended[name].collector if name in ended else None
+                running[name] = _Runner(source, build(source, before), self._publish, self._clock)
+        self._runners = running
+        return {name: runner.collector for name, runner in running.items()}
 
     def poke(self, name: str) -> None:
         """Run a source now, because something came in."""
@@ -97,10 +101,14 @@ class Scheduler:
         while not stop.wait(WATCH_MS):
             for runner in list(self._runners.values()):
                 runner.check()
-        for runner in self._runners.values():
+        self._end(list(self._runners.values()))
+
+    def _end(self, runners: Sequence["_Runner"]) -> None:
+        for runner in runners:
             runner.stop()
-        for runner in self._runners.values():
-            runner.join()
+        deadline_ms = self._clock.monotonic_ms() + END_MS
+        for runner in runners:
+            runner.join(deadline_ms - self._clock.monotonic_ms())
 
 
 class _Runner:
@@ -124,9 +132,9 @@ class _Runner:
         self._stopped = True
         self._wake.set()
 
-    def join(self) -> None:
+    def join(self, wait_ms: int) -> None:
         """Wait for a run that is about to end; one that hangs is left behind."""
-        self._thread.join(1.0)
+        self._thread.join(max(0, wait_ms) / 1000)
 
     def poke(self) -> None:
         self._wake.set()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.access import Request
+from exporter.log_line import Request
 from promkit.exposition import Family, counter, gauge, histogram
 
 __all__ = ["Tally", "Window"]

@@ -16,5 +16,5 @@ KINDS: Sequence[Kind] = (
     Kind("process", process.Settings, process.Process, on=True, warm_up_ms=1_000),
     Kind("http", http.Settings, http.Http, many=True),
     Kind("access_log", access_log.Settings, access_log.AccessLog, many=True),
-    Kind("push", push.Settings, push.Push),
+    Kind("push", push.Settings, push.Push, on=True),
 )

@@ -14,14 +14,17 @@ A mean or share of no requests is absent. Totals and position outlive a restart 
 Fails where the file cannot be read, or where it has lines and none of them has the format.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
-
-from exporter.access import (
+from exporter.collector import APP_EVERY_MS, Claim, Context
+from exporter.collector import Settings as Common
+from exporter.keep import keep, kept
+from exporter.log_line import (
     DURATION_KEYS,
     LINE_BYTES_MAX,
     PATH_KEYS,
@@ -31,12 +34,9 @@ from exporter.access import (
     json_lines,
     regex,
 )
-from exporter.collector import APP_EVERY_MS, Claim, Context, Name, Pattern, compiled
-from exporter.collector import Settings as Common
-from exporter.keep import keep, kept
+from exporter.settings import DurationMs, Name, Option, Pattern, compiled
 from exporter.tail import Position, Tail
 from exporter.tally import Tally
-from promkit.config import DurationMs, field, resolve
 from promkit.errors import Unavailable
 from promkit.exposition import Family, counter, gauge
 from promkit.log import get
@@ -52,46 +52,49 @@ _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 log = get("exporter.access_log")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Common):
     """One log, for one component."""
 
-    name: Name = field(description="Name of the source.")
-    path: Path = field(description="The log file; rotation by rename and by copytruncate is followed.")
-    component: Name | None = field(None, description="Value of the label `component` (default: `name`).")
-    format: Literal["combined", "json", "regex"] = field(
-        "combined",
-        description="combined: nginx's and Apache's common or combined, with the request's duration after it;"
-        " json: an object a line; regex: your `pattern`.",
+    name: Annotated[Name, Option("Name of the source.")]
+    path: Annotated[Path, Option("The log file; rotation by rename and by copytruncate is followed.")]
+    component: Annotated[Name | None, Option("Value of the label `component` (default: `name`).")] = None
+    format: Annotated[
+        Literal["combined", "json", "regex"],
+        Option(
+            "combined: nginx's and Apache's common or combined, with the request's duration after it;"
+            " json: an object a line; regex: your `pattern`."
+        ),
+    ] = "combined"
+    pattern: Annotated[
+        Pattern | None, Option("For format regex: groups `status`, and if you like `duration` and `path`.")
+    ] = None
+    duration_unit: Annotated[
+        Literal["s", "ms", "us", "ns"],
+        Option("Unit of the logged duration: s for nginx' $request_time, us for Apache's %D."),
+    ] = "s"
+    status_key: Annotated[str | None, Option("For format json: key of the status, as `response.status`.")] = (
+        None
     )
-    pattern: Pattern | None = field(
-        None, description="For format regex: groups `status`, and if you like `duration` and `path`."
-    )
-    duration_unit: Literal["s", "ms", "us", "ns"] = field(
-        "s", description="Unit of the logged duration: s for nginx' $request_time, us for Apache's %D."
-    )
-    status_key: str | None = field(
-        None, description="For format json: key of the status, as `response.status`."
-    )
-    duration_key: str | None = field(None, description="For format json: key of the duration.")
-    path_key: str | None = field(None, description="For format json: key of the path.")
-    paths: Pattern | None = field(None, description="Only requests whose path matches are counted.")
-    endpoints: dict[Name, Pattern] = field(
-        {},
-        description="Endpoint's name → pattern of its paths, for business_api_calls_per_minute.",
-        max_length=ENDPOINTS_MAX,
-    )
-    window: DurationMs = field(
-        60_000, description="Time over which means and shares are taken.", unit="duration", ge=1_000
-    )
-    buckets: tuple[float, ...] = field(
-        BUCKETS, description="Upper bounds of the histogram.", unit="seconds", min_length=1, max_length=100
-    )
-    apdex: DurationMs = field(500, description="A request faster than this satisfies.", unit="duration", ge=1)
-    from_start: bool = field(False, description="Read a log that is new to us from its beginning.")
-    every: DurationMs = field(APP_EVERY_MS, description="How often the log is read.", unit="duration", ge=100)
-    timeout: DurationMs = field(
-        10_000, description="After this long a run counts as failed.", unit="duration"
-    )
+    duration_key: Annotated[str | None, Option("For format json: key of the duration.")] = None
+    path_key: Annotated[str | None, Option("For format json: key of the path.")] = None
+    paths: Annotated[Pattern | None, Option("Only requests whose path matches are counted.")] = None
+    endpoints: Annotated[
+        dict[Name, Pattern],
+        Option(
+            "Endpoint's name → pattern of its paths, for business_api_calls_per_minute.",
+            max_length=ENDPOINTS_MAX,
+        ),
+    ] = dataclasses.field(default_factory=dict)
+    window: Annotated[DurationMs, Option("Time over which means and shares are taken.", ge=1_000)] = 60_000
+    buckets: Annotated[
+        tuple[float, ...],
+        Option("Upper bounds of the histogram.", unit="seconds", min_length=1, max_length=100),
+    ] = BUCKETS
+    apdex: Annotated[DurationMs, Option("A request faster than this satisfies.", ge=1)] = 500
+    from_start: Annotated[bool, Option("Read a log that is new to us from its beginning.")] = False
+    every: Annotated[DurationMs, Option("How often the log is read.", ge=100)] = APP_EVERY_MS
+    timeout: Annotated[DurationMs, Option("After this long a run counts as failed.")] = 10_000
 
     @property
     def label(self) -> str:
@@ -100,13 +103,12 @@ class Settings(Common):
     def claims(self) -> Sequence[Claim]:
         return (Claim("requests", self.label),)
 
-    @model_validator(mode="after")
-    def _pattern_fits_format(self) -> Self:
+    def __post_init__(self) -> None:
+        """ValueError: what does not fit."""
         if (self.format == "regex") != (self.pattern is not None):
             raise ValueError("`pattern` and `format: regex` need each other")
         if self.pattern is not None and "status" not in compiled(self.pattern).groupindex:
             raise ValueError("`pattern` needs a group (?P<status>…)")
-        return self
 
 
 class AccessLog:
@@ -118,14 +120,17 @@ class AccessLog:
         self._paths = compiled(settings.paths) if settings.paths else None
         self._endpoints = [(label, compiled(pattern)) for label, pattern in settings.endpoints.items()]
         self._tally = Tally(
-            settings.label, settings.buckets, settings.window, settings.apdex / 1000, list(settings.endpoints)
+            settings.label,
+            settings.buckets,
+            settings.window,
+            settings.apdex / 1_000,
+            list(settings.endpoints),
         )
         self._lines = dict.fromkeys(("parsed", "unparsed", "left_out", "oversized"), 0)
         self._oversized_before = 0
         self._last_ms: int | None = None
         self._state_path = _state_path(context, name)
-        path = resolve(settings, settings.path)
-        self._tail = Tail(path, self._restore(path), from_start=settings.from_start)
+        self._tail = Tail(settings.path, self._restore(settings.path), from_start=settings.from_start)
 
     def collect(self, now_ms: int) -> list[Family]:
         before = dict(self._lines)

@@ -18,12 +18,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import psutil
 
-from exporter.collector import Context, Pattern, compiled
+from exporter.collector import Context
 from exporter.collector import Settings as Common
-from promkit.config import field
+from exporter.settings import Option, Pattern, compiled
 from promkit.exposition import Family, counter, gauge
 
 __all__ = ["Disk", "Settings", "Usage", "families", "io_families"]
@@ -34,20 +35,19 @@ _PSEUDO = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Common):
     """Which file systems and devices."""
 
-    mounts_exclude: Pattern = field(
-        r"^/(dev|proc|sys|run|snap|var/lib/(docker|containers|kubelet))($|/)",
-        description="Mount points that match are left out.",
+    mounts_exclude: Annotated[Pattern, Option("Mount points that match are left out.")] = (
+        "^/(dev|proc|sys|run|snap|var/lib/(docker|containers|kubelet))($|/)"
     )
-    fstypes_exclude: Pattern = field(
-        rf"^({_PSEUDO})$", description="File systems of a type that matches are left out."
+    fstypes_exclude: Annotated[Pattern, Option("File systems of a type that matches are left out.")] = (
+        f"^({_PSEUDO})$"
     )
-    devices_exclude: Pattern = field(
-        r"^(z?ram|loop|fd|sr|([hsv]|xv)d[a-z]+|nvme\d+n\d+p|mmcblk\d+p)\d+$",
-        description="Block devices that match are left out of I/O; the default leaves out partitions.",
-    )
+    devices_exclude: Annotated[
+        Pattern, Option("Block devices that match are left out of I/O; the default leaves out partitions.")
+    ] = "^(z?ram|loop|fd|sr|([hsv]|xv)d[a-z]+|nvme\\d+n\\d+p|mmcblk\\d+p)\\d+$"
 
 
 @dataclass(frozen=True, slots=True)

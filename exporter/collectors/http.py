@@ -15,19 +15,20 @@ A site that is down is a finding, no failure: the collector fails only where a s
 read.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import model_validator
-
-from exporter.collector import APP_EVERY_MS, Context, Name, Pattern, compiled
+from exporter.collector import APP_EVERY_MS, Context
 from exporter.collector import Settings as Common
-from promkit.config import ByteSize, DurationMs, Model, Secret, field, resolve, reveal
+from exporter.settings import ByteSize, DurationMs, Name, Option, Pattern, compiled, revealed
 from promkit.errors import Unavailable
 from promkit.exposition import Family, counter, gauge
 from promkit.log import get
+from promkit.secret import Secret
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -43,64 +44,65 @@ REASONS = ("dns", "connect", "tls", "processing", "transfer", "timeout", "redire
 log = get("exporter.http")
 
 
-class Expect(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
     """What makes an answer a good one."""
 
-    status: tuple[int, ...] = field((), description="Good statuses (default: 200 to 299).", max_length=100)
-    body: Pattern | None = field(None, description="The body must match.")
-    body_not: Pattern | None = field(None, description="The body must not match.")
+    status: Annotated[tuple[int, ...], Option("Good statuses (default: 200 to 299).", max_length=100)] = ()
+    body: Annotated[Pattern | None, Option("The body must match.")] = None
+    body_not: Annotated[Pattern | None, Option("The body must not match.")] = None
 
 
-class Tls(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
     """How the server is checked."""
 
-    ca_file: Path | None = field(None, description="Certificates to trust instead of the system's.")
-    server_name: str = field("", description="The name the certificate must have (default: the URL's host).")
-    insecure_skip_verify: bool = field(False, description="Take any certificate; its expiry is then unknown.")
+    ca_file: Annotated[Path | None, Option("Certificates to trust instead of the system's.")] = None
+    server_name: Annotated[str, Option("The name the certificate must have (default: the URL's host).")] = ""
+    insecure_skip_verify: Annotated[bool, Option("Take any certificate; its expiry is then unknown.")] = False
 
 
-class BasicAuth(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasicAuth:
     """User and password."""
 
-    username: str = field(description="User's name.")
-    password: Secret | None = field(None, description="Password.")
-    password_file: Path | None = field(None, description="File with the password.")
+    username: Annotated[str, Option("User's name.")]
+    password: Annotated[Secret | None, Option("Password.")] = None
+    password_file: Annotated[Path | None, Option("File with the password.")] = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Common):
     """One URL."""
 
-    name: Name = field(description="Name of the source.")
-    url: str = field(description="What to ask, http or https.", max_length=2_000)
-    component: Name | None = field(None, description="Value of the label `component` (default: `name`).")
-    method: Literal["GET", "HEAD", "POST", "PUT", "OPTIONS"] = field("GET", description="HTTP method.")
-    headers: dict[str, str] = field({}, description="Headers to send.", max_length=50)
-    body: str = field("", description="Body to send.", max_length=100_000)
-    bearer_token: Secret | None = field(None, description="Token for `Authorization: Bearer`.")
-    bearer_token_file: Path | None = field(None, description="File with the token.")
-    basic_auth: BasicAuth | None = field(None, description="User and password.")
-    expect: Expect = field(Expect(), description="What makes an answer a good one.")
-    tls: Tls = field(Tls(), description="How the server is checked.")
-    redirects_max: int = field(5, description="Redirects to follow; 0: none is.", ge=0, le=20)
-    body_bytes_max: ByteSize = field(
-        1024 * 1024, description="The rest of a body is not read.", ge=0, le=2**26
+    name: Annotated[Name, Option("Name of the source.")]
+    url: Annotated[str, Option("What to ask, http or https.", max_length=2_000)]
+    component: Annotated[Name | None, Option("Value of the label `component` (default: `name`).")] = None
+    method: Annotated[Literal["GET", "HEAD", "POST", "PUT", "OPTIONS"], Option("HTTP method.")] = "GET"
+    headers: Annotated[dict[str, str], Option("Headers to send.", max_length=50)] = dataclasses.field(
+        default_factory=dict
     )
-    deadline: DurationMs = field(
-        4_500,
-        description="The probe itself gives up after this long; less than `timeout`.",
-        unit="duration",
-        ge=1,
+    body: Annotated[str, Option("Body to send.", max_length=100_000)] = ""
+    bearer_token: Annotated[Secret | None, Option("Token for `Authorization: Bearer`.")] = None
+    bearer_token_file: Annotated[Path | None, Option("File with the token.")] = None
+    basic_auth: Annotated[BasicAuth | None, Option("User and password.")] = None
+    expect: Annotated[Expect, Option("What makes an answer a good one.")] = Expect()
+    tls: Annotated[Tls, Option("How the server is checked.")] = Tls()
+    redirects_max: Annotated[int, Option("Redirects to follow; 0: none is.", ge=0, le=20)] = 5
+    body_bytes_max: Annotated[ByteSize, Option("The rest of a body is not read.", ge=0, le=2**26)] = (
+        1024 * 1024
     )
-    every: DurationMs = field(
-        APP_EVERY_MS, description="How often the URL is asked.", unit="duration", ge=100
-    )
+    deadline: Annotated[
+        DurationMs, Option("The probe itself gives up after this long; less than `timeout`.", ge=1)
+    ] = 4500
+    every: Annotated[DurationMs, Option("How often the URL is asked.", ge=100)] = APP_EVERY_MS
 
     @property
     def labels(self) -> Mapping[str, str]:
         return {"component": self.component or self.name, "url": shown_url(self.url)}
 
-    @model_validator(mode="after")
-    def _is_a_url(self) -> Self:
+    def __post_init__(self) -> None:
+        """ValueError: what does not fit."""
         try:
             parts = urlsplit(self.url)
             good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -110,7 +112,6 @@ class Settings(Common):
             raise ValueError("`url` must be http://… or https://…")
         if any("\n" in text or "\r" in text for pair in self.headers.items() for text in pair):
             raise ValueError("`headers` must not hold line breaks")
-        return self
 
 
 class Http:
@@ -159,7 +160,7 @@ class Http:
     def _tls(self) -> "SSLContext":
         """How to check servers: kept, for reading all certificates takes 20 ms, until the file changes."""
         tls = self._settings.tls
-        path = resolve(tls, tls.ca_file) if tls.ca_file else None
+        path = tls.ca_file
         try:
             changed_ns = path.stat().st_mtime_ns if path else 0
             if self._context is None or changed_ns != self._context[0]:
@@ -203,12 +204,12 @@ def families(settings: Settings, answer: "Answer", reason: str, failures: Mappin
         gauge(
             "app_probe_duration_seconds",
             "How long each phase of the last probe took, redirects included.",
-            *(({**at, "phase": phase}, taken / 1000) for phase, taken in answer.phases_ms.items()),
+            *(({**at, "phase": phase}, taken / 1_000) for phase, taken in answer.phases_ms.items()),
         ),
         gauge(
             "app_probe_seconds",
             "How long the last probe took.",
-            (at, sum(answer.phases_ms.values()) / 1000),
+            (at, sum(answer.phases_ms.values()) / 1_000),
         ),
         gauge("app_probe_status_code", "Status of the last answer, 0 without one.", (at, answer.status)),
         gauge("app_probe_body_bytes", "Bytes read of the last answer's body.", (at, len(answer.body))),
@@ -226,7 +227,7 @@ def families(settings: Settings, answer: "Answer", reason: str, failures: Mappin
         gauge(
             "app_tls_cert_expiry_timestamp_seconds",
             "Unix time at which the server's certificate ends.",
-            *_known(at, expiry_ms / 1000 if expiry_ms is not None else None),
+            *_known(at, expiry_ms / 1_000 if expiry_ms is not None else None),
         ),
     ]
 
@@ -243,13 +244,14 @@ def _known(at: Mapping[str, str], value: float | None) -> Sequence[tuple[Mapping
 
 
 def _authorization(settings: Settings) -> Mapping[str, str]:
-    token = reveal(settings, "bearer_token")
+    token = revealed(settings.bearer_token, settings.bearer_token_file)
     if token:
         return {"Authorization": f"Bearer {token}"}
-    if settings.basic_auth is None:
+    basic = settings.basic_auth
+    if basic is None:
         return {}
     from base64 import b64encode  # noqa: PLC0415 - as above
 
-    password = reveal(settings.basic_auth, "password") or ""
-    pair = f"{settings.basic_auth.username}:{password}".encode()
+    password = revealed(basic.password, basic.password_file) or ""
+    pair = f"{basic.username}:{password}".encode()
     return {"Authorization": f"Basic {b64encode(pair).decode()}"}

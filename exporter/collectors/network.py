@@ -10,25 +10,27 @@ Fails where /proc is not readable.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Annotated, Protocol
 
 import psutil
 
-from exporter.collector import Context, Pattern, compiled
+from exporter.collector import Context
 from exporter.collector import Settings as Common
-from promkit.config import field
+from exporter.settings import Option, Pattern, compiled
 from promkit.exposition import Family, counter, gauge
 
 __all__ = ["Network", "Settings", "families"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Common):
     """Which interfaces."""
 
-    devices_exclude: Pattern = field(
-        r"^(veth|cali|lxc|tap)",
-        description="Interfaces that match are left out; the default leaves out one end of each container.",
-    )
+    devices_exclude: Annotated[
+        Pattern,
+        Option("Interfaces that match are left out; the default leaves out one end of each container."),
+    ] = "^(veth|cali|lxc|tap)"
 
 
 class Interface(Protocol):

@@ -21,14 +21,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated
 
 import psutil
-from pydantic import model_validator
 
-from exporter.collector import Claim, Context, Name, Pattern, compiled
+from exporter.collector import Claim, Context
 from exporter.collector import Settings as Common
-from promkit.config import Model, field
+from exporter.settings import Name, Option, Pattern, compiled
 from promkit.exposition import Family, counter, gauge
 
 __all__ = ["Instance", "Process", "Settings", "Totals", "families", "heap"]
@@ -37,37 +36,37 @@ GROUPS_MAX = 200
 _STATUS = re.compile(r"^(RssAnon|RssFile|RssShmem|VmData):\s+(\d+) kB$", re.MULTILINE)
 
 
-class Group(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
     """Processes that are looked at as one."""
 
-    name: Name = field(description="Value of the label `process`.")
-    names: tuple[str, ...] = field((), description="The program's name is one of these.", max_length=100)
-    cmdline: Pattern | None = field(None, description="The command line, joined by spaces, matches.")
-    pidfile: Path | None = field(None, description="File that holds the number of the process.")
-    component: Name | None = field(None, description="Component for app_cpu_ and app_memory_usage_ratio.")
+    name: Annotated[Name, Option("Value of the label `process`.")]
+    names: Annotated[tuple[str, ...], Option("The program's name is one of these.", max_length=100)] = ()
+    cmdline: Annotated[Pattern | None, Option("The command line, joined by spaces, matches.")] = None
+    pidfile: Annotated[Path | None, Option("File that holds the number of the process.")] = None
+    component: Annotated[Name | None, Option("Component for app_cpu_ and app_memory_usage_ratio.")] = None
 
-    @model_validator(mode="after")
-    def _says_which(self) -> Self:
+    def __post_init__(self) -> None:
+        """ValueError: what does not fit."""
         if not (self.names or self.cmdline or self.pidfile):
             raise ValueError("a group needs `names`, `cmdline` or `pidfile`")
-        return self
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Common):
     """Which processes."""
 
-    groups: tuple[Group, ...] = field((), description="Groups of processes.", max_length=GROUPS_MAX)
+    groups: Annotated[tuple[Group, ...], Option("Groups of processes.", max_length=GROUPS_MAX)] = ()
 
     def claims(self) -> Sequence[Claim]:
         return [Claim("usage", group.component) for group in self.groups if group.component]
 
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
+    def __post_init__(self) -> None:
+        """ValueError: what does not fit."""
         names = [group.name for group in self.groups]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"more than one group is called {twice[0]!r}")
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +206,7 @@ def families(
         instances.append(({"process": group.name}, len(processes)))
         if processes:
             # With the clock set back, or at the first run, there is no share.
-            busy = None if used is None or elapsed_ms <= 0 else min(1.0, used * 1000 / elapsed_ms / cpus)
+            busy = None if used is None or elapsed_ms <= 0 else min(1.0, used * 1_000 / elapsed_ms / cpus)
             rows.append(_row(group, processes, totals.seconds, busy, memory_bytes))
     return [
         gauge("system_process_instances", "Processes of the group.", *instances),

@@ -13,12 +13,13 @@ Fails where the groups cannot be kept in the data folder.
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from exporter.collector import BUSINESS_EVERY_MS, Context
 from exporter.collector import Settings as Common
 from exporter.keep import keep, kept
 from exporter.pushed import from_page
-from promkit.config import ByteSize, DurationMs, field
+from exporter.settings import ByteSize, DurationMs, Option
 from promkit.errors import Conflict, LimitError, LuminaError
 from promkit.exposition import Family, MetricType, counter, gauge, render
 from promkit.labels import Labels
@@ -29,19 +30,18 @@ __all__ = ["Push", "Settings"]
 log = get("exporter.push")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Common):
     """How much, and for how long."""
 
-    ttl: DurationMs = field(
-        300_000, description="Time to live of a push that names none.", unit="duration", ge=1
+    ttl: Annotated[DurationMs, Option("Time to live of a push that names none.", ge=1)] = 300_000
+    ttl_max: Annotated[DurationMs, Option("The longest time to live that a push may name.", ge=1)] = (
+        7 * 86400000
     )
-    ttl_max: DurationMs = field(
-        7 * 86_400_000, description="The longest time to live that a push may name.", unit="duration", ge=1
-    )
-    groups_max: int = field(1_000, description="Groups at one time.", ge=1, unit="groups")
-    body_bytes_max: ByteSize = field(4 * 1024 * 1024, description="The largest push.", ge=1, le=2**28)
-    every: DurationMs = field(
-        BUSINESS_EVERY_MS, description="How often groups are looked over and kept.", unit="duration", ge=100
+    groups_max: Annotated[int, Option("Groups at one time.", ge=1, unit="groups")] = 1_000
+    body_bytes_max: Annotated[ByteSize, Option("The largest push.", ge=1, le=2**28)] = 4 * 1024 * 1024
+    every: Annotated[DurationMs, Option("How often groups are looked over and kept.", ge=100)] = (
+        BUSINESS_EVERY_MS
     )
 
 
@@ -70,7 +70,7 @@ class Push:
         """Replace a group. LimitError: too many, too long. Conflict: another group has such a series."""
         ttl_ms = self.settings.ttl if ttl_ms is None else ttl_ms
         if not 0 < ttl_ms <= self.settings.ttl_max:
-            raise LimitError(f"a ttl is more than 0 and at most {self.settings.ttl_max // 1000} s", "push")
+            raise LimitError(f"a ttl is more than 0 and at most {self.settings.ttl_max // 1_000} s", "push")
         with self._lock:
             self._expire(now_ms)
             if name not in self._groups and len(self._groups) >= self.settings.groups_max:
@@ -78,6 +78,13 @@ class Push:
             others = {other: group for other, group in self._groups.items() if other != name}
             _check_against(others, families)
             self._groups[name] = Group(families, now_ms, now_ms + ttl_ms)
+            self._changed = True
+
+    def inherit(self, before: "Push") -> None:
+        """Go on with the groups of a collector that a reload replaces."""
+        with before._lock, self._lock:  # noqa: SLF001 - its own class
+            self._groups = dict(before._groups)  # noqa: SLF001
+            self._expired = before._expired  # noqa: SLF001
             self._changed = True
 
     def remove(self, name: str) -> bool:
@@ -101,7 +108,7 @@ class Push:
             gauge(
                 "exporter_push_last_timestamp_seconds",
                 "Unix time of the group's last push.",
-                *(({"group": name}, group.pushed_ms / 1000) for name, group in sorted(groups.items())),
+                *(({"group": name}, group.pushed_ms / 1_000) for name, group in sorted(groups.items())),
             ),
             counter("exporter_push_expired_total", "Groups whose time to live ran out.", ({}, self._expired)),
         ]

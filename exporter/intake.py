@@ -1,0 +1,112 @@
+"""What comes in at /push: read, checked against what others measure, handed to the push collector."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from exporter.collector import Claim
+from exporter.collectors.push import Push
+from exporter.http1 import Answer, Head, Request, error_answer, inflated
+from exporter.pushed import Pushed, checked_group, from_json, from_page
+from promkit.duration import parse_duration
+from promkit.errors import ConfigError, Conflict, LimitError, NotFound
+from promkit.exposition import Family
+
+__all__ = ["Intake"]
+
+T = TypeVar("T")
+
+DEFAULT_GROUP = "default"
+# Families by what a claim is about: only the component's one source may give them.
+_SUBJECTS = {
+    "app_requests": "requests",
+    "app_request_duration_seconds": "requests",
+    "app_response_time_seconds": "requests",
+    "app_throughput_requests_per_second": "requests",
+    "app_error_ratio": "requests",
+    "app_apdex_ratio": "requests",
+    "app_cpu_usage_ratio": "usage",
+    "app_memory_usage_ratio": "usage",
+}
+_REMEDY = "send application/json, text/plain or application/openmetrics-text"
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The door for pushes; built anew with each configuration."""
+
+    push: Push | None
+    owners: Mapping[Claim, str]
+    arrived: Callable[[], None]
+    """Called after each change, so that the page shows it at once."""
+
+    def answer(self, request: Request, now_ms: int) -> Answer:
+        """Replace a group (POST, PUT) or drop it (DELETE).
+
+        NotFound: pushes are off. ConfigError, Conflict, LimitError: what is wrong with this one.
+        """
+        if self.push is None:
+            raise NotFound("pushes are off", remedy="add `push: {}` under `collectors`")
+        head = request.head
+        if head.method == "DELETE":
+            group = _given(head, "group", "lumina-group") or DEFAULT_GROUP
+            found = self.push.remove(checked_group(group))
+            self.arrived()
+            if not found:
+                raise NotFound(f"no such group: {group!a}")
+            return Answer(204, b"")
+        kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in {"application/json", "text/plain", "application/openmetrics-text"}:
+            return error_answer(415, f"Content-Type {kind or 'missing'!a}: {_REMEDY}")
+        pushed = _read(kind, self._body(request, self.push.settings.body_bytes_max))
+        self._check_owners(pushed.families)
+        group = _one("group", _given(head, "group", "lumina-group"), pushed.group) or DEFAULT_GROUP
+        ttl = _given(head, "ttl", "lumina-ttl")
+        ttl_ms = _one("ttl", parse_duration(ttl) if ttl is not None else None, pushed.ttl_ms)
+        self.push.accept(checked_group(group), pushed.families, ttl_ms, now_ms)
+        self.arrived()
+        return Answer(202, b'{"status":"accepted"}\n', "application/json")
+
+    @staticmethod
+    def _body(request: Request, bytes_max: int) -> bytes:
+        encoding = request.head.headers.get("content-encoding", "identity").strip().lower()
+        if encoding == "gzip":
+            return inflated(request.body, bytes_max)
+        if encoding != "identity":
+            raise ConfigError(f"Content-Encoding {encoding!a} is not known", remedy="send gzip or nothing")
+        if len(request.body) > bytes_max:
+            raise LimitError(f"the body is larger than {bytes_max} bytes")
+        return request.body
+
+    def _check_owners(self, families: tuple[Family, ...]) -> None:
+        for family in families:
+            subject = _SUBJECTS.get(family.name)
+            if subject is None:
+                continue
+            for sample in family.samples:
+                claim = Claim(subject, sample.labels["component"])
+                owner = self.owners.get(claim, "push")
+                if owner != "push":
+                    problem = f"{family.name} of component {claim.component!a} comes from {owner}"
+                    raise Conflict(problem, "push", "a component has one source: see `components`")
+
+
+def _read(kind: str, body: bytes) -> Pushed:
+    if kind == "application/json":
+        return from_json(body)
+    return from_page(body, openmetrics=kind != "text/plain")
+
+
+def _given(head: Head, parameter: str, header: str) -> str | None:
+    """What the URL says, else what the header says."""
+    values = head.values(parameter)
+    if len(values) > 1:
+        raise ConfigError(f"{parameter} is given twice", "push")
+    return values[0] if values else head.headers.get(header)
+
+
+def _one(name: str, outside: T | None, inside: T | None) -> T | None:
+    """What the request says, outside its body or in it; both may say the same."""
+    if outside is not None and inside is not None and outside != inside:
+        raise ConfigError(f"the request and its body name different values for {name}", "push")
+    return inside if outside is None else outside
