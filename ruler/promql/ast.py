@@ -100,11 +100,11 @@ class VectorSelector:
     def __str__(self) -> str:
         plain_name = self.name if is_legacy_name(self.name, colons=True) else ""
         inner = [quote(self.name)] if self.name and not plain_name else []
-        inner += [
+        inner += sorted(
             _matcher(matcher)
             for matcher in self.matchers
             if not (self.name and matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL)
-        ]
+        )
         braces = "{" + ",".join(inner) + "}" if inner or not plain_name else ""
         window = f"[{format_duration(self.range_ms)}]" if self.range_ms else ""
         return f"{plain_name}{braces}{window}{_shift(self.at, self.offset_ms)}"
@@ -261,7 +261,7 @@ def bare(node: Node) -> Node:
 
 
 def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(name if is_legacy_name(name) else quote(name) for name in names)
+    return ", ".join(name if is_legacy_name(name, colons=True) else quote(name) for name in names)
 
 
 def _matcher(matcher: Matcher) -> str:

@@ -36,11 +36,9 @@ def number(token: Token, query: str) -> float:
             return float(lower)
         plain = lower.replace("_", "")
         if lower.startswith("0x"):
-            return float.fromhex(plain) if {"p", "."} & set(plain) else float(int(plain, 16))
+            return float(int(plain, 16))
         if plain.isdigit() and plain.startswith("0") and len(plain) > 1 and set(plain) <= set("01234567"):
             return float(int(plain, 8))
-        if "_" in lower and not plain.isdigit():
-            raise ValueError  # noqa: TRY301 - one message for all
         return float(plain)
     except (ValueError, OverflowError):
         raise fault(f"error parsing number: {text!r}", query, token.span) from None

@@ -41,9 +41,9 @@ class Token:
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _DURATION = re.compile(r"(?:[0-9]+(?:ms|[smhdwy]))+(?![\w.])")
 _NUMBER = re.compile(
-    r"(?:0[xX][0-9a-fA-F_]+(?:\.[0-9a-fA-F_]*)?(?:[pP][+-]?[0-9]+)?"
+    r"(?:0[xX][0-9a-fA-F_]+"
     r"|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?"
-    r"|\.[0-9][0-9_]*(?:[eE][+-]?[0-9]+)?)(?!\w)",
+    r"|\.[0-9][0-9_]*(?:[eE][+-]?[0-9]+)?)(?![\w.])",
     re.ASCII,
 )
 _WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)

@@ -220,10 +220,10 @@ class _Parser:
         following = self.peek(1)
         if token.word in AGGREGATORS and (following.text == "(" or following.word in {"by", "without"}):
             return self.aggregate()
-        if following.text == "(" and token.word not in BINDING:
-            return self.call()
         if token.word in NOT_A_METRIC:
             raise self.unexpected("")
+        if following.text == "(" and token.word not in BINDING:
+            return self.call()
         return self.selector()
 
     def postfix(self, node: Node) -> Node:
@@ -248,7 +248,7 @@ class _Parser:
         matchers: list[Matcher] = [Matcher(METRIC_NAME, MatchOp.EQUAL, name)] if name else []
         if self.accept("{"):
             for matcher, is_name in self.listed("}", self.matcher, " in label matching"):
-                if is_name and name:
+                if name and matcher.name == METRIC_NAME:
                     problem = f"metric name must not be set twice: {quote(name)} or {quote(matcher.value)}"
                     raise fault(problem, self.query, self.since(token.span.start))
                 name = matcher.value if is_name else name
@@ -284,7 +284,7 @@ class _Parser:
             token = self.take()
             if token.kind is Kind.STRING and token.value:
                 return token.value
-            if token.kind is Kind.IDENTIFIER:
+            if token.kind in {Kind.IDENTIFIER, Kind.METRIC}:
                 return token.text
             self.at -= 1
             raise self.unexpected(context, "label")
@@ -408,6 +408,8 @@ def _describe(token: Token) -> str:
             return f"string {token.text}"
         case Kind.NUMBER | Kind.DURATION:
             return f"{token.kind.value} {quote(token.text)}"
+        case Kind.IDENTIFIER if token.word in NOT_A_METRIC:
+            return f"<{token.word}>"
         case Kind.IDENTIFIER | Kind.METRIC:
             return f"identifier {quote(token.text)}"
         case _:

@@ -139,17 +139,18 @@ def rows_until(times: Times, instants: Times) -> Positions:
     """How many rows of each clock are at or before each instant. [T, C], [K] → [K, C]."""
     rows, clocks = times.shape
     if clocks == 1:
-        until: Positions = np.searchsorted(times[:, 0], instants, side="right").reshape(-1, 1)
-        return until
+        until: Positions = np.searchsorted(times[:, 0], instants, side="right")
+        return until[:, np.newaxis]
     if len(instants) == 1:
-        return np.count_nonzero(times <= instants[0], axis=0).reshape(1, -1)
+        counted: Positions = np.count_nonzero(times <= instants[0], axis=0)
+        return counted.reshape(1, -1)
     # One search for all: each clock's times, moved to a stretch of numbers of its own.
     bottom, top = int(instants.min()), int(instants.max()) + 1
     stretch = np.arange(clocks) * (top - bottom + 1)
     flat = ((np.clip(times, bottom, top) - bottom) + stretch).T.ravel()
     found = np.searchsorted(flat, (instants - bottom)[:, np.newaxis] + stretch, side="right")
-    counted: Positions = found - np.arange(clocks) * rows
-    return counted
+    each: Positions = found - np.arange(clocks) * rows
+    return each
 
 
 def windows(frame: Frame, ends: Times, steps: Times, range_ms: int) -> Windows:

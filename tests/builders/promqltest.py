@@ -165,7 +165,7 @@ def _pattern(words: list[str]) -> tuple[str, str] | None:
 
 def _is_number(item: str) -> bool:
     try:
-        _number(item.split()[0])
+        _number(item.split(maxsplit=1)[0])
     except ValueError:
         return False
     return True

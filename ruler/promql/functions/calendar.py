@@ -9,7 +9,6 @@ from promkit.labels import EMPTY
 from ruler.promql.functions.context import Context
 from ruler.promql.index import Index
 from ruler.promql.table import Table
-from ruler.store import Values
 
 __all__ = [
     "YEARS_PAST_END",
@@ -41,11 +40,11 @@ def of_date(part: Part, years_past_end: int = 0) -> Callable[..., Table]:
 
     def call(context: Context, table: Table | None = None) -> Table:
         if table is None:
-            seconds = context.steps[:, np.newaxis] // 1000
-            return Table(Index((EMPTY,)), part(seconds).astype(np.float64))
+            now: Seconds = context.steps[:, np.newaxis] // 1000
+            return Table(Index((EMPTY,)), part(now).astype(np.float64))
         sane = np.abs(table.values) < _END_OF_TIME
         seconds = np.where(sane, table.values, _END_OF_TIME % _CYCLE_SECONDS).astype(np.int64)
-        values: Values = part(seconds) + np.where(sane, 0.0, float(years_past_end))
+        values = part(seconds).astype(np.float64) + np.where(sane, 0.0, float(years_past_end))
         return Table(table.index, values, table.present).nameless(delayed=context.delayed)
 
     return call
