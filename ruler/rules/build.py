@@ -96,7 +96,7 @@ class Builder:
                 condition=condition,
                 present_expr=written.metric,
                 timing=Timing(written.duration),
-                labels=Labels({**written.labels, "severity": written.severity}),
+                labels={**written.labels, "severity": written.severity},
                 annotations=annotations,
                 severity=written.severity,
                 description=written.description,
@@ -114,10 +114,11 @@ class Builder:
             return None
         if value_type(node) not in {"vector", "scalar"}:
             self.warnings.append(f"{where(written, 'expr')}: the result is no vector: the rule will fail")
-        labels = Labels({**group.labels, **written.labels})
+        labels = {**group.labels, **written.labels}
+        severity = labels.get("severity", "")
         name = written.alert or written.record or ""
         rule = Rule(
-            id=written.id or self._made_id(group.name, name, labels),
+            id=written.id or self._made_id(group.name, name, Labels(labels)),
             kind=RuleKind.ALERT if written.alert else RuleKind.RECORD,
             name=name,
             expr=written.expr,
@@ -126,7 +127,7 @@ class Builder:
             enabled=written.enabled,
             timing=Timing(written.for_),
             annotations=dict(written.annotations),
-            severity="" if "{{" in labels["severity"] else labels["severity"],
+            severity="" if "{{" in severity else severity,
             description=written.annotations.get("description", ""),
         )
         if written.record:

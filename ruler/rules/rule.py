@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from promkit.errors import Where
-from promkit.labels import EMPTY, Labels
+from promkit.labels import EMPTY
 
 __all__ = [
     "Comparison",
@@ -181,7 +181,7 @@ class Rule:
     present_expr: str | None = None  # whose series say that there is data; None: not breached is all we know
     timing: Timing = Timing()
     no_data: NoData = NoData()
-    labels: Labels = EMPTY
+    labels: Mapping[str, str] = EMPTY  # of what it makes; an empty value takes the series' own away
     annotations: Mapping[str, str] = field(default_factory=dict)
     severity: str = ""  # as written; "" where the file has none
     description: str = ""

@@ -176,7 +176,7 @@ class House:
         )
 
     def alert_labels(self, **series: str) -> Labels:
-        return self.rule.labels.merged({**series, "alertname": self.rule.name})
+        return Labels({**self.rule.labels, **series, "alertname": self.rule.name})
 
     def pass_time(self, wait_ms: int = TICK_MS) -> None:
         """Evaluate the rule and tick, every 10 s."""

@@ -30,7 +30,7 @@ def a_rule(id_: str = "busy", *, timing: Timing | None = None, short: bool = Tru
 
 
 def alert_labels(rule: Rule, **labels: str) -> Labels:
-    return rule.labels.merged({**labels, "alertname": rule.name})
+    return Labels({**rule.labels, **labels, "alertname": rule.name})
 
 
 def an_evaluation(

@@ -121,10 +121,10 @@ class TestBothForms:
         assert group == Group("node", "rules.yml", 15_000, group.rules, query_offset_ms=5_000, limit=10)
         recording, alert = group.rules
         assert (recording.kind, recording.name) == (RuleKind.RECORD, "instance:cpu_busy:ratio")
-        assert recording.labels == Labels({"site": "a", "team": "none", "kind": "busy"})
-        labels = Labels({"severity": "high", "site": "a", "team": "platform"})
+        assert recording.labels == {"site": "a", "team": "none", "kind": "busy"}
+        labels = {"severity": "high", "site": "a", "team": "platform"}
         assert alert == Rule(
-            id=f"rules.yml;node;HighCPU{labels}",
+            id=f"rules.yml;node;HighCPU{Labels(labels)}",
             kind=RuleKind.ALERT,
             name="HighCPU",
             expr="instance:cpu_busy:ratio > 0.9",
@@ -154,7 +154,7 @@ class TestBothForms:
                 present_expr="app_error_ratio",
                 timing=Timing(for_ms=3 * MINUTE, recover_ms=2 * MINUTE),
                 no_data=NoData(NoDataState.KEEP, 15 * MINUTE),
-                labels=Labels({"severity": "critical"}),
+                labels={"severity": "critical"},
                 annotations={"description": description},
                 severity="critical",
                 description=description,
@@ -242,7 +242,7 @@ EFFECTS: dict[str, tuple[str, object, object]] = {
     "name": (short(), lambda r: r.name, "r"),
     "id, Prometheus form": (prometheus(id="mine"), lambda r: r.id, "mine"),
     "labels": (
-        short(labels="{team: x}", severity="low"), lambda r: r.labels, Labels({"team": "x", "severity": "low"})),
+        short(labels="{team: x}", severity="low"), lambda r: r.labels, {"team": "x", "severity": "low"}),
     "annotations": (
         short(annotations="{runbook: u}", description="'d {{ $value }}'"),
         lambda r: r.annotations, {"runbook": "u", "description": "d {{ $value }}"}),
