@@ -105,7 +105,8 @@ def test_never_more_than_its_limits(happenings: list[tuple[str, int | None]], ru
 def live(house: FragileHouse, happening: str) -> None:
     match happening:
         case "breach":
-            house.breach()
+            # Three alerts that want the same service restarted.
+            house.breach(*({"instance": str(number)} for number in range(3)))
         case "heal":
             house.heal()
         case "fail":
