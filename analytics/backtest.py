@@ -137,10 +137,10 @@ def _interval(miss: Values) -> tuple[Values, Values, Values]:
     if not miss.size or not np.isfinite(miss).any():
         return np.zeros((series, grid)), np.zeros(series), np.zeros(series)
     square = _mean_over(miss**2, axis=0)  # [S, G]
-    square = np.where(np.isnan(square), _mean(miss**2)[:, None], square)
+    square = np.nan_to_num(np.where(np.isnan(square), _mean(miss**2)[:, None], square))
     width = max(grid // 4, 1)
     spread = np.sqrt(np.maximum(_smooth(square, width), 0.0)) + 1e-12
-    scaled = np.moveaxis(miss / spread, 1, 0).reshape(series, -1)
+    scaled = _by_series(miss / spread)
     tail = (1 - LEVEL) / 2
     scaled = np.where(np.isnan(scaled).all(axis=1, keepdims=True), 0.0, scaled)
     low, high = np.nanquantile(scaled, [tail, 1 - tail], axis=1)
@@ -174,7 +174,13 @@ def _smooth(values: Values, width: int) -> Values:
 
 def _mean(values: Values) -> Values:
     """[K, S, G] → [S], NaN left out; NaN where nothing is left."""
-    return _mean_over(np.moveaxis(values, 1, 0).reshape(values.shape[1], -1), axis=1)
+    return _mean_over(_by_series(values), axis=1)
+
+
+def _by_series(values: Values) -> Values:
+    """[K, S, G] → [S, K·G]."""
+    origins, series, grid = values.shape
+    return np.moveaxis(values, 1, 0).reshape(series, origins * grid)
 
 
 def _mean_over(values: Values, axis: int) -> Values:

@@ -160,10 +160,12 @@ def _inflation(residual: Values) -> Values:
 def _is_volatile(values: Values, flat: Values, steps: int, step_ms: int) -> list[bool]:
     """As the head of this file says, [S]."""
     block = max(HOUR_MS // step_ms, 12)
-    now, before = _spread(flat[:, -steps:], block), _spread(flat[:, -2 * steps : -steps], block)
+    earlier = max(steps, 24 * block)  # of an hour alone, twice is often chance: a day is compared with
+    now, before = _spread(flat[:, -steps:], block), _spread(flat[:, -steps - earlier : -steps], block)
     here = values[:, -steps:]
     level = np.abs(np.median(np.where(np.isnan(here), flat[:, -steps:], here), axis=1))
-    grown = (now > 2 * before) & (before > 0) if values.shape[1] >= 2 * steps else np.zeros(len(values), bool)
+    told = values.shape[1] >= steps + earlier
+    grown = (now > 2 * before) & (before > 0) if told else np.zeros(len(values), bool)
     return [bool(flag) for flag in (now > level / 2) & (now > 0) | grown]
 
 

@@ -68,7 +68,7 @@ def ahead(
     `future` [F, S, G] where the features are known ahead; otherwise each is forecast by the profile of its
     day.
     """
-    hour = one_line.near(day)
+    hour = min(one_line.near(day), target.shape[1])
     if future is None:
         future = (
             np.stack([_feature_ahead(feature, reach, day) for feature in features])
