@@ -23,7 +23,7 @@ from ruler.promql.result import Result as Answer
 from ruler.promql.result import Vector
 from ruler.remediation import Outcome, Plan, Remediation, RemediationConfig, Result, Run
 from ruler.rules import Breach, Evaluation, Group, Remedy, Rule
-from tests.builders.rules import NOW_MS, a_rule, alert_labels
+from tests.builders.rules import NOW_MS, a_rule
 
 __all__ = ["NOW_MS", "TICK_MS", "House", "a_config", "a_remedy", "a_sick_rule"]
 
