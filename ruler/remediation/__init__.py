@@ -8,7 +8,7 @@ people should hear of is a transition in the alert's timeline, which delivery te
 """
 
 from ruler.remediation.action import Outcome, Plan, Result
-from ruler.remediation.config import RemediationConfig
+from ruler.remediation.config import RemediationConfig, how_to_bind
 from ruler.remediation.guard import Breaker
 from ruler.remediation.ledger import AuditRow, BreakerRow
 from ruler.remediation.remediation import Remediation
@@ -25,4 +25,5 @@ __all__ = [
     "Result",
     "Run",
     "RunPhase",
+    "how_to_bind",
 ]

@@ -23,7 +23,7 @@ from ruler.remediation.actions import KINDS
 from ruler.remediation.actions.command import Config as Command
 from ruler.remediation.parameters import check, from_labels, targets_declared
 
-__all__ = ["WELL_KNOWN", "RemediationConfig"]
+__all__ = ["WELL_KNOWN", "RemediationConfig", "how_to_bind"]
 
 # The specification's own names (S9, S13): a rule may always ask for them, bound or not.
 WELL_KNOWN = ("optimize_database", "optimize_memory", "restart_service", "scale_up")
