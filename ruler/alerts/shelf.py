@@ -140,7 +140,7 @@ class Shelf:
             state = states.get(labels)
             if state is not None and state.phase in _ACTIVE:
                 rule = self.rules[rule_id]
-                alerts.append(replace(alert_of(rule, labels, state), generator_url=self._url(rule)))
+                alerts.append(alert_of(rule, labels, state, self._url(rule)))
         posted = change.posted[labels] if labels in change.posted else self.posted.get(labels)
         if posted is not None and posted.alert.phase is Phase.FIRING:
             alerts.append(posted.alert)

@@ -60,18 +60,19 @@ def step(rule: Rule, evaluation: Evaluation, states: States, now_ms: int) -> tup
     for labels, state in moved.items():
         breach = breaches.pop(labels, None)
         if breach is not None:
-            fresh = replace(state, value=breach.value, annotations=breach.annotations)
-            moves = _breached(rule, fresh, now_ms)
+            now = replace(state, evaluated_ms=now_ms, value=breach.value, annotations=breach.annotations)
+            moves = _breached(rule, now, now_ms)
         else:
-            moves = _not_breached(rule, state, _seen(rule, evaluation, labels), now_ms)
-        transitions += _told(rule, labels, moves, state, now_ms)
-        kept = _kept(rule, moves[0])
+            now = replace(state, evaluated_ms=now_ms)
+            moves = _not_breached(rule, now, _seen(rule, evaluation, labels), now_ms)
+        transitions += _told(rule, labels, moves, now)
+        kept = _kept(rule, moves[0], now_ms)
         if kept is not None:
-            after[labels] = replace(kept, evaluated_ms=now_ms)
+            after[labels] = kept
     for labels, breach in breaches.items():
         fresh = State(Phase.INACTIVE, breach.value, now_ms, annotations=breach.annotations)
         moves = _breached(rule, fresh, now_ms)
-        transitions += _told(rule, labels, moves, fresh, now_ms)
+        transitions += _told(rule, labels, moves, fresh)
         if moves[0] is not None:  # breached, so there is a state
             after[labels] = moves[0]
     for labels in _newly_seen(rule, evaluation, after):
@@ -111,7 +112,7 @@ def closed_by_hand(state: State, now_ms: int) -> State:
     return replace(_over(state, now_ms, "by hand"), held=True)
 
 
-def alert_of(rule: Rule, labels: Labels, state: State) -> Alert:
+def alert_of(rule: Rule, labels: Labels, state: State, generator_url: str = "") -> Alert:
     """The alert of one state, as its rule alone sees it: acknowledgement and the like are the book's."""
     starts_ms = state.active_ms if state.fired_ms is None else state.fired_ms
     return Alert(
@@ -125,6 +126,7 @@ def alert_of(rule: Rule, labels: Labels, state: State) -> Alert:
         value=state.value,
         severity=labels["severity"] or rule.severity,
         rule=rule.id,
+        generator_url=generator_url,
         reason=state.reason,
         no_data=state.no_data_told,
         optional=rule.optional,
@@ -139,15 +141,17 @@ def alert_of(rule: Rule, labels: Labels, state: State) -> Alert:
 def _breached(rule: Rule, state: State, now_ms: int) -> Move:
     """A state whose condition is breached; `state` already has the new value."""
     happened = [Happening.DATA] if state.no_data_told else []
-    state = replace(
-        state,
-        keep_ms=None,
-        recovering_ms=None,
-        no_data_ms=None,
-        no_data_told=False,
-        missed=0,
-        breaches=_counted(rule, state, breached=True),
-    )
+    breaches = _counted(rule, state, breached=True)
+    if breaches != state.breaches or _waits(state):
+        state = replace(
+            state,
+            keep_ms=None,
+            recovering_ms=None,
+            no_data_ms=None,
+            no_data_told=False,
+            missed=0,
+            breaches=breaches,
+        )
     match state.phase:
         case Phase.FIRING:
             return state, happened
@@ -174,7 +178,9 @@ def _breached(rule: Rule, state: State, now_ms: int) -> Move:
 
 def _not_breached(rule: Rule, state: State, seen: _Seen, now_ms: int) -> Move:  # noqa: PLR0911 - a case a phase
     """A state whose condition is not breached, for one of several reasons."""
-    state = replace(state, breaches=_counted(rule, state, breached=False))
+    breaches = _counted(rule, state, breached=False)
+    if breaches != state.breaches:
+        state = replace(state, breaches=breaches)
     match state.phase:
         case Phase.PENDING:
             return (state, []) if state.breaches else (None, [Happening.INACTIVE])
@@ -273,6 +279,17 @@ def _over(state: State, now_ms: int, reason: str) -> State:
     )
 
 
+def _waits(state: State) -> bool:
+    """Whether the state is on its way out, or held without data."""
+    return not (
+        state.keep_ms is None
+        and state.recovering_ms is None
+        and state.no_data_ms is None
+        and not state.no_data_told
+        and state.missed == 0
+    )
+
+
 def _due(rule: Rule, state: State, now_ms: int) -> bool:
     """Whether a pending state, breached now, fires."""
     if rule.timing.breaches is not None:
@@ -300,10 +317,10 @@ def _remembers(rule: Rule) -> bool:
     return rule.no_data.state is NoDataState.ALERT
 
 
-def _kept(rule: Rule, state: State | None) -> State | None:
+def _kept(rule: Rule, state: State | None, now_ms: int) -> State | None:
     """What has to be remembered of a state."""
     if state is None or (state.phase is Phase.RESOLVED and not state.held and not state.breaches):
-        return State(Phase.INACTIVE, float("nan"), 0) if _remembers(rule) else None
+        return State(Phase.INACTIVE, float("nan"), now_ms) if _remembers(rule) else None
     return state
 
 
@@ -322,18 +339,16 @@ def _seen(rule: Rule, evaluation: Evaluation, labels: Labels) -> _Seen:
     return _Seen.CLEAR
 
 
-def _told(rule: Rule, labels: Labels, move: Move, before: State, now_ms: int) -> list[Transition]:
-    """The transitions of one move; what a state that ends looked like is told from what it was."""
+def _told(rule: Rule, labels: Labels, move: Move, before: State) -> list[Transition]:
+    """The transitions of one move; a state that ends is told as it was."""
     state, happened = move
     if not happened:
         return []
-    shown = (
-        state
-        if state is not None and state.phase is not Phase.INACTIVE
-        else replace(before, phase=Phase.INACTIVE)
+    is_over = state is None or state.phase is Phase.INACTIVE
+    alert = alert_of(
+        rule, labels, replace(before, phase=Phase.INACTIVE) if is_over or state is None else state
     )
-    alert = alert_of(rule, labels, replace(shown, evaluated_ms=now_ms))
-    return [Transition(now_ms, happening, alert) for happening in happened]
+    return [Transition(before.evaluated_ms, happening, alert) for happening in happened]
 
 
 def _carried(
@@ -385,10 +400,11 @@ def ended(rule: Rule, states: States, now_ms: int, reason: str) -> list[Transiti
     for labels, state in states.items():
         match state.phase:
             case Phase.FIRING | Phase.RECOVERING:
-                resolved, happened = _resolved(state, now_ms, reason)
-                transitions += _told(rule, labels, (resolved, happened), state, now_ms)
+                now = replace(state, evaluated_ms=now_ms)
+                transitions += _told(rule, labels, _resolved(now, now_ms, reason), now)
             case Phase.PENDING:
-                transitions += _told(rule, labels, (None, [Happening.INACTIVE]), state, now_ms)
+                now = replace(state, evaluated_ms=now_ms)
+                transitions += _told(rule, labels, (None, [Happening.INACTIVE]), now)
             case Phase.INACTIVE | Phase.RESOLVED:
                 pass
     return transitions
