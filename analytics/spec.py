@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import field_validator
 
 from promkit.config import DurationMs, Model, field, load, where
+from promkit.duration import format_duration
 from promkit.errors import ConfigError, ConfigErrors
 
 __all__ = ["HORIZONS", "ModelSpec", "horizons", "load_models"]
@@ -61,7 +62,7 @@ class ModelSpec(Model):
 def horizons(spec: ModelSpec) -> dict[str, int]:
     """Which horizons a model publishes, as written → ms: an hour, six, a day, a week, as far as its own."""
     found = {text: ms for text, ms in HORIZONS.items() if ms <= spec.horizon}
-    return found or {"horizon": spec.horizon}
+    return found or {format_duration(spec.horizon): spec.horizon}
 
 
 def load_models(files: Sequence[Path], env: Mapping[str, str]) -> list[ModelSpec]:

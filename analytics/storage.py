@@ -112,7 +112,7 @@ def _write(path: Path, meta: object, arrays: Found) -> None:
 
 def _read(path: Path) -> tuple[Any, Found]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             meta = json.loads(file[_META].tobytes())
             return meta, {name: file[name] for name in file.files if name != _META}
     except FileNotFoundError:
