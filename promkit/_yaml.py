@@ -18,7 +18,8 @@ Path = tuple[str | int, ...]
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is 8 times as fast
 _DEPTH_MAX = 64
-_NODES_MAX = 1_000_000  # aliases of aliases grow without bound ("billion laughs")
+_NODES_MAX = 1_000_000
+_REPEATED_MAX = 100_000  # aliases of aliases grow without bound ("billion laughs")
 _MERGE = "tag:yaml.org,2002:merge"
 _STRING = "tag:yaml.org,2002:str"
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float")}
@@ -114,11 +115,15 @@ class _Reader:
         self.document = document_
         self._loader = loader
         self._nodes = 0
+        self._seen: set[int] = set()
+        self._repeated = 0
 
     def read(self, node: yaml.Node, path: Path, key: yaml.Node, parents: frozenset[int]) -> Any:  # noqa: ANN401 - YAML
         self._nodes += 1
-        if self._nodes > _NODES_MAX:
-            raise self._fault("more than a million values, aliases counted", node)
+        self._repeated += id(node) in self._seen
+        self._seen.add(id(node))
+        if self._nodes > _NODES_MAX or self._repeated > _REPEATED_MAX:
+            raise self._fault(f"more than {_NODES_MAX} values, or {_REPEATED_MAX} of aliases", node)
         if len(path) > _DEPTH_MAX:
             raise self._fault(f"nested deeper than {_DEPTH_MAX} levels", node)
         if id(node) in parents:

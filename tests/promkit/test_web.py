@@ -390,6 +390,8 @@ def is_listening(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
     except ConnectionRefusedError:
         return False
+    except ConnectionResetError:  # closed while we were in its queue
+        return True
     return True
 
 
