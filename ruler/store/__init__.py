@@ -5,7 +5,8 @@ and compressed chunks. `Store.select` answers with frames, whichever tiers they 
 """
 
 from ruler.store.frame import ABSENT, PAD, STALE, Frame, Mask, Times, Values, is_absent, is_stale
-from ruler.store.lane import Lane
+from ruler.store.index import Sids
+from ruler.store.lane import Lane, Slots
 from ruler.store.options import StorageOptions
 from ruler.store.store import Rejected, Store, StoreStats
 
@@ -17,6 +18,8 @@ __all__ = [
     "Lane",
     "Mask",
     "Rejected",
+    "Sids",
+    "Slots",
     "StorageOptions",
     "Store",
     "StoreStats",

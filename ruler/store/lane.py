@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from promkit.labels import Labels
 from ruler.store.block import Block, Columns
-from ruler.store.frame import ABSENT, STALE, Values
+from ruler.store.frame import ABSENT, STALE, Times, Values
 from ruler.store.index import Sids
 
 __all__ = ["Keeper", "Lane", "Slots"]
@@ -33,6 +33,12 @@ class Keeper(Protocol):
 
     def retire(self, lane: "Lane", slots: Slots, at_ms: int) -> None:
         """The series of these slots ended."""
+
+    def revive(self, lane: "Lane", slots: Slots) -> None:
+        """They have samples again."""
+
+    def keep(self, sids: Sids, times: Times, values: Values) -> None:
+        """Samples at times of their own."""
 
     def written(self, lane: "Lane", at_ms: int, row: Values, evicted_ms: int | None) -> None:
         """A row was put into the ring."""
@@ -58,7 +64,6 @@ class Lane:
         self.ended: dict[int, int] = {}  # slot → when its series ended
         self.free: list[int] = []
         self.fresh: list[Sids] = []  # series that have no sample yet
-        self.version = 0  # of the slots' meaning
         self.open = True
         self._keeper = keeper
 
@@ -100,6 +105,14 @@ class Lane:
     def retire(self, slots: Slots, at_ms: int) -> None:
         """The series of these slots ended; that the row of `at_ms` marks them STALE is up to the writer."""
         self._keeper.retire(self, slots, at_ms)
+
+    def revive(self, slots: Slots) -> None:
+        """The series of these slots, which had ended, have samples again."""
+        self._keeper.revive(self, slots)
+
+    def stray(self, slots: Slots, times: Times, values: Values) -> None:
+        """Samples of series of this lane, at times of their own."""
+        self._keeper.keep(self.sids[slots], times, values)
 
     def end(self, at_ms: int) -> None:
         """Mark all series as ended and write no more."""

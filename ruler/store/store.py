@@ -219,10 +219,15 @@ class Store:
             if len(wanted):
                 self._widen(lane, wanted)
                 slots = _positions(lane.sids, sids)
-            for slot in [slot for slot in lane.ended if slot in set(slots.tolist())] if lane.ended else ():
-                del lane.ended[slot]
-            self._homes.last_ms[sids] = FOREVER
+            self.revive(lane, slots)
             return slots
+
+    def revive(self, lane: Lane, slots: Slots) -> None:
+        """The series of these slots go on."""
+        with self._lock:
+            for slot in slots.tolist() if lane.ended else ():
+                lane.ended.pop(slot, None)
+            self._homes.last_ms[lane.sids[slots]] = FOREVER
 
     def retire(self, lane: Lane, slots: Slots, at_ms: int) -> None:
         """The series of these slots ended."""
@@ -244,6 +249,11 @@ class Store:
     def amended(self, sids: Sids, at_ms: int, values: Values) -> None:  # noqa: ARG002 - until it has a log
         """Account for samples that were put into a lane's last row."""
         self._seen(at_ms, at_ms, len(sids))
+
+    def keep(self, sids: Sids, times: Times, values: Values) -> None:
+        """Keep samples at times of their own."""
+        with self._lock:
+            self._store_samples(sids, times, values, imported=False)
 
     def strayed(self, lane: Lane, sids: Sids, at_ms: int, values: Values) -> None:
         """Keep samples that are not later than their lane's last row among the ragged."""
@@ -282,7 +292,6 @@ class Store:
         lane.columns = np.concatenate([lane.columns, columns])
         lane.sids[slots] = sids
         lane.fresh.append(sids)
-        lane.version += 1
         self._homes.settle(sids, lane.block_number, lane.columns[slots])
 
     def _sweep(self, lane: Lane, horizon_ms: int) -> None:
@@ -295,7 +304,6 @@ class Store:
             self._homes.leave(sids, lane.block_number, lane.columns[over])
             lane.sids = lane.sids.copy()
             lane.sids[over] = _FREE
-            lane.version += 1
             lane.free.extend(over.tolist())
             for slot in over.tolist():
                 del lane.ended[slot]

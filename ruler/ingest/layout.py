@@ -1,0 +1,261 @@
+r"""A page's layout: what in it stays from scrape to scrape, and where the values stand in between.
+
+    http_requests_total{code="200"} 1027\n       tokens: http_requests_total{code="200"} | 1027  |
+    http_requests_total{code="500"} 3\n                  http_requests_total{code="500"} | 3     | (empty)
+                                                 kinds:  NAME                            | VALUE | NAME
+
+A page is cut at spaces and line feeds in one go. When all tokens but the values are what they were last time,
+the values belong to the same series as last time: no line is looked at, and no name is parsed. Otherwise the
+page is read line by line, where only lines that were not there before are parsed (`learn`).
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from promkit import exposition
+from promkit.errors import Where
+from promkit.exposition import ExpositionError, Sample
+from promkit.labels import METRIC_NAME, Labels
+from ruler.ingest.numbers import numbers
+from ruler.store import Times, Values
+
+__all__ = ["Layout", "Page", "learn", "metadata"]
+
+_NAME, _VALUE, _TIME, _WILD = 0, 1, 2, 3
+# A sample's name and labels; whether they are well formed, the parser says.
+_QUOTED = rb'"(?:[^"\\]|\\.)*+"'
+_PREFIX = re.compile(
+    rb'[ \t]*+(?:%b|[^{ \t"])*+[ \t]*+\{(?:[^"}]|%b)*+\}|[ \t]*+[^ \t]++' % (_QUOTED, _QUOTED)
+)
+_BOUNDS = {b"histogram": "le", b"summary": "quantile"}
+_PLAIN = re.compile(
+    rb"([a-zA-Z_:][a-zA-Z0-9_:]*+)"
+    rb'(\{(?:[a-zA-Z_][a-zA-Z0-9_]*+="[^"\\]*+"(?:,[a-zA-Z_][a-zA-Z0-9_]*+="[^"\\]*+")*+)?+\})?+'
+)
+_PLAIN_PAIR = re.compile(rb'([a-zA-Z_][a-zA-Z0-9_]*+)="([^"\\]*+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one page says."""
+
+    layout: "Layout"
+    values: Values  # [N], one for each of `layout.prefixes`
+    times: Times | None = None  # [N], where the layout has timestamps; those of others are meaningless
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What stays of a page. N sample lines, M tokens."""
+
+    prefixes: Sequence[bytes]  # [N], name and labels as they are spelt
+    comments: Sequence[bytes]  # HELP, TYPE and UNIT lines
+    timed: NDArray[np.bool_]  # [N], whether the sample has a time of its own
+    names: Sequence[bytes]  # the tokens of kind NAME, in order
+    is_name: bytes  # [M], 0 or 1
+    is_value: bytes
+    is_time: bytes
+    tokens: int  # M; 0: this page cannot be read by tokens
+    openmetrics: bool
+
+    def read(self, body: bytes) -> Page | None:
+        """Read a page that has this layout; None: it has not."""
+        tokens = body.replace(b"\n", b" ").split(b" ")
+        if len(tokens) != self.tokens or list(compress(tokens, self.is_name)) != self.names:
+            return None
+        try:
+            values = numbers(list(compress(tokens, self.is_value)))
+            if not self.timed.any():
+                return Page(self, values)
+            return Page(self, values, self._times(list(compress(tokens, self.is_time))))
+        except (ValueError, OverflowError):
+            return None  # the slow way says where
+
+    def _times(self, texts: Sequence[bytes]) -> Times:
+        times = np.zeros(len(self.prefixes), np.int64)
+        if self.openmetrics:
+            times[self.timed] = np.rint(numbers(texts) * 1000).astype(np.int64)
+        else:
+            times[self.timed] = np.fromiter(map(int, texts), np.int64, len(texts))
+        return times
+
+
+def learn(
+    body: bytes, known: Mapping[bytes, object], *, openmetrics: bool
+) -> tuple[Page, dict[bytes, Labels]]:
+    """Read a page line by line, and its layout; → also the labels of all prefixes that are not `known`.
+
+    ExpositionError: what is wrong on which line.
+    """
+    lines = body.split(b"\n")
+    if openmetrics:
+        lines = _ended(lines)
+    draft = _Draft()
+    new: dict[bytes, Labels] = {}
+    kind = b""  # of the last TYPE line
+    for number, line in enumerate(lines, 1):
+        prefix, _, text = line.rpartition(b" ")
+        if prefix in known or prefix in new:
+            draft.add(prefix, _number(text, line, number, openmetrics=openmetrics), _kinds(prefix))
+        elif not line.strip() or line.lstrip().startswith(b"#"):
+            draft.comments.append(line)
+            kind = line.split()[-1] if b" TYPE " in line else kind
+            draft.kinds.append(bytes(line.count(b" ") + 1))
+        elif (labels := _plain_labels(prefix)) is not None:
+            new[prefix] = _canonical(labels, kind)
+            draft.add(prefix, _number(text, line, number, openmetrics=openmetrics), _kinds(prefix))
+        else:
+            sample = _parsed(line, number, openmetrics=openmetrics)
+            match = _PREFIX.match(line)
+            prefix = line[: match.end()] if match else line
+            if prefix not in known and prefix not in new:
+                new[prefix] = _canonical(sample.labels.merged({METRIC_NAME: sample.name}), kind)
+            draft.add_parsed(prefix, sample, line[len(prefix) :])
+    return draft.page(body, openmetrics=openmetrics), new
+
+
+class _Draft:
+    """A layout while its lines are read."""
+
+    def __init__(self) -> None:
+        self.prefixes: list[bytes] = []
+        self.values: list[float] = []
+        self.times: list[int | None] = []
+        self.kinds: list[bytes] = []
+        self.comments: list[bytes] = []
+        self.regular = True
+
+    def add(self, prefix: bytes, value: float, kinds: bytes, time_ms: int | None = None) -> None:
+        self.prefixes.append(prefix)
+        self.values.append(value)
+        self.times.append(time_ms)
+        self.kinds.append(kinds)
+
+    def add_parsed(self, prefix: bytes, sample: Sample, rest: bytes) -> None:
+        """Note which of the tokens after the prefix are value and time; an exemplar may be anything."""
+        kinds = [_NAME] * (prefix.count(b" ") + 1)
+        wanted = [_VALUE] if sample.timestamp_ms is None else [_VALUE, _TIME]
+        for token in rest.split(b" ")[1:]:
+            if token:
+                kinds.append(wanted.pop(0) if wanted else _WILD)
+            else:
+                kinds.append(_NAME)
+        if wanted or b"\t" in rest:
+            self.regular = False
+        self.add(prefix, sample.value, bytes(kinds), sample.timestamp_ms)
+
+    def page(self, body: bytes, *, openmetrics: bool) -> Page:
+        kinds = b"".join(self.kinds)
+        tokens = body.replace(b"\n", b" ").split(b" ")
+        masks = [kinds.translate(_ONLY[kind]) for kind in (_NAME, _VALUE, _TIME)]
+        timed = np.array([time_ms is not None for time_ms in self.times], np.bool_)
+        layout = Layout(
+            prefixes=self.prefixes,
+            comments=self.comments,
+            timed=timed,
+            names=list(compress(tokens, masks[0])),
+            is_name=masks[0],
+            is_value=masks[1],
+            is_time=masks[2],
+            tokens=len(tokens) if self.regular and len(tokens) == len(kinds) else 0,
+            openmetrics=openmetrics,
+        )
+        times = np.array([time_ms or 0 for time_ms in self.times], np.int64) if timed.any() else None
+        return Page(layout, np.array(self.values, np.float64), times)
+
+
+# Translation tables: 1 for one kind, 0 for all others.
+_ONLY = [bytes(int(byte == kind) for byte in range(256)) for kind in (_NAME, _VALUE, _TIME)]
+_PLAIN_KINDS = bytes([_NAME, _VALUE])
+
+
+def _plain_labels(prefix: bytes) -> Labels | None:
+    """Labels of a prefix of the plain kind, ten times as fast as the parser; None: ask the parser."""
+    match = _PLAIN.fullmatch(prefix)
+    if match is None:
+        return None
+    try:
+        pairs = [(name.decode(), value.decode()) for name, value in _PLAIN_PAIR.findall(match[2] or b"")]
+    except UnicodeDecodeError:
+        return None
+    names = {name for name, _ in pairs}
+    if len(names) < len(pairs) or METRIC_NAME in names:
+        return None
+    return Labels([(METRIC_NAME, match[1].decode()), *pairs])
+
+
+def _canonical(labels: Labels, kind: bytes) -> Labels:
+    """Bounds in the form that Prometheus 3 gives them: `le="1"` becomes `le="1.0"`."""
+    name = _BOUNDS.get(kind)
+    if name is None or name not in labels:
+        return labels
+    try:
+        return labels.merged({name: _bound(float(labels[name]))})
+    except ValueError:
+        return labels
+
+
+def _bound(value: float) -> str:
+    """As Go's FormatFloat with 'g' has it, and `.0` where nothing else says that it is no integer."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    exact = Decimal(repr(value)).normalize()
+    exponent = exact.adjusted()
+    if not value or -4 <= exponent < 6:
+        return repr(value)
+    sign, digits, _ = exact.as_tuple()
+    first, rest = str(digits[0]), "".join(map(str, digits[1:]))
+    return f"{'-' if sign else ''}{first}{'.' + rest if rest else ''}e{exponent:+03d}"
+
+
+def _kinds(prefix: bytes) -> bytes:
+    spaces = prefix.count(b" ")
+    return _PLAIN_KINDS if not spaces else bytes([_NAME] * (spaces + 1)) + bytes([_VALUE])
+
+
+def _number(text: bytes, line: bytes, number: int, *, openmetrics: bool) -> float:
+    try:
+        if b"_" not in text:
+            return float(text)
+    except ValueError:
+        pass
+    return _parsed(line, number, openmetrics=openmetrics).value
+
+
+def _parsed(line: bytes, number: int, *, openmetrics: bool) -> Sample:
+    """Read one line as the format has it; faults say its number."""
+    try:
+        families = exposition.parse(line + b"\n# EOF" if openmetrics else line, openmetrics)
+    except ExpositionError as error:
+        column = error.where.column if isinstance(error.where, Where) else 0
+        raise ExpositionError(error.problem, Where("page", number, column), error.remedy) from None
+    return families[0].samples[0]
+
+
+def _ended(lines: list[bytes]) -> list[bytes]:
+    """The lines, when `# EOF` is the last of them."""
+    rest = [number for number, line in enumerate(lines, 1) if line.strip()]
+    if not rest or lines[rest[-1] - 1].rstrip() != b"# EOF":
+        raise ExpositionError("the page ends without # EOF", Where("page", len(lines)), "was it cut off?")
+    return lines
+
+
+def metadata(comments: Sequence[bytes]) -> dict[str, tuple[str, str, str]]:
+    """Type, help and unit by metric, from a page's comments; those that are not well formed say nothing."""
+    found: dict[str, dict[str, str]] = {}
+    for comment in comments:
+        words = comment.decode(errors="replace").split(None, 3)
+        if len(words) >= 3 and words[0] == "#" and words[1] in {"TYPE", "HELP", "UNIT"}:
+            metric = words[2].strip('"')
+            found.setdefault(metric, {})[words[1]] = words[3] if len(words) > 3 else ""
+    return {
+        metric: (texts.get("TYPE", "unknown"), texts.get("HELP", ""), texts.get("UNIT", ""))
+        for metric, texts in found.items()
+    }
