@@ -4,7 +4,7 @@
 `Source` of frames. The rest asks a tree what it looks at: `selectors`, `window_ms`, `comparison`.
 """
 
-from ruler.promql.ast import Binary, Node, Paren, VectorSelector
+from ruler.promql.ast import Binary, Call, Node, Paren, VectorSelector, walk
 from ruler.promql.budget import Cancel
 from ruler.promql.check import type_of as value_type
 from ruler.promql.engine import Engine, Options
@@ -12,10 +12,12 @@ from ruler.promql.evaluate import Source
 from ruler.promql.lexer import caret
 from ruler.promql.parse import Features, parse
 from ruler.promql.plan import Comparison, Shared, comparison, selectors, window_ms
+from ruler.promql.remote import RemoteEngine
 from ruler.promql.result import Matrix, RangeVector, Result, Scalar, String, Vector
 
 __all__ = [
     "Binary",
+    "Call",
     "Cancel",
     "Comparison",
     "Engine",
@@ -25,6 +27,7 @@ __all__ = [
     "Options",
     "Paren",
     "RangeVector",
+    "RemoteEngine",
     "Result",
     "Scalar",
     "Shared",
@@ -38,6 +41,7 @@ __all__ = [
     "parse",
     "selectors",
     "value_type",
+    "walk",
     "window_ms",
 ]
 

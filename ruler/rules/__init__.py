@@ -3,6 +3,7 @@
 from ruler.rules.build import escalation_of
 from ruler.rules.context import DEFAULT_CHANNELS, RuleContext
 from ruler.rules.evaluation import Breach, Evaluation
+from ruler.rules.format import Exported, export
 from ruler.rules.group import Render, TemplateData, evaluate, recorded
 from ruler.rules.load import RuleSet, load_files, parse_rules
 from ruler.rules.rule import (
@@ -36,6 +37,7 @@ __all__ = [
     "EscalationConfig",
     "EscalationStep",
     "Evaluation",
+    "Exported",
     "Group",
     "Limits",
     "Mode",
@@ -55,6 +57,7 @@ __all__ = [
     "Verify",
     "escalation_of",
     "evaluate",
+    "export",
     "load_files",
     "parse_rules",
     "recorded",

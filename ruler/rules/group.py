@@ -7,7 +7,6 @@ short form        a selector: every sample since the previous evaluation must br
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -15,10 +14,11 @@ import numpy as np
 from promkit import log
 from promkit.errors import LuminaError, QueryError
 from promkit.labels import EMPTY, METRIC_NAME, Labels
-from ruler.promql import RangeVector, Result, Scalar, Shared, Vector, VectorSelector, parse
+from ruler.promql import RangeVector, Result, Scalar, Shared, Vector, VectorSelector
 from ruler.rules.evaluation import Breach, Evaluation
 from ruler.rules.presence import failing, named, present, recovered
 from ruler.rules.rule import Comparison, Condition, Group, NoDataState, Rule
+from ruler.rules.text import plain_selector
 from ruler.store import Mask, Values
 
 __all__ = ["Evaluator", "Render", "TemplateData", "evaluate", "recorded"]
@@ -147,7 +147,7 @@ def _found(rule: Rule, group: Group, instant: _Instant, since_ms: int | None) ->
     compare, threshold = _COMPARE[rule.condition.comparison], rule.condition.threshold
     columns = np.flatnonzero(compare(vector.values, threshold)).tolist()
     breached = [(vector.labels[column], float(vector.values[column])) for column in columns]
-    selector = _selector(rule.condition.metric)
+    selector = plain_selector(rule.condition.metric)
     if breached and selector is not None:
         since_ms = instant.at_ms - group.interval_ms if since_ms is None else since_ms - group.query_offset_ms
         window_ms = min(max(instant.at_ms - since_ms, 1), max(_SINCE_MS_MAX, group.interval_ms))
@@ -243,14 +243,3 @@ def _vector(result: Result) -> Vector:
             return Vector(at_ms, [EMPTY], np.array([value]))
         case _:
             raise QueryError("rule result is not a vector or scalar")
-
-
-@lru_cache(maxsize=4096)
-def _selector(metric: str) -> VectorSelector | None:
-    """The metric as a plain selector, whose samples can be looked at one by one."""
-    try:
-        node = parse(metric)
-    except QueryError:
-        return None  # a language of more features than the selector's
-    plain = isinstance(node, VectorSelector) and not node.range_ms and not node.offset_ms and node.at is None
-    return node if plain and isinstance(node, VectorSelector) else None

@@ -2,11 +2,13 @@
 
 import math
 import re
+from functools import lru_cache
 
-from ruler.promql import Node, VectorSelector
+from promkit.errors import QueryError
+from ruler.promql import Node, VectorSelector, parse
 from ruler.rules.rule import Condition
 
-__all__ = ["comparing", "described", "number_text", "shown_value"]
+__all__ = ["comparing", "described", "number_text", "plain_selector", "shown_value"]
 
 _BARE = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*(?:\{[^{}]*\})?")
 _WORDS = {
@@ -33,6 +35,17 @@ def comparing(metric: Node, text: str, operator: str, number: float) -> str:
     if not isinstance(metric, VectorSelector) or not _BARE.fullmatch(left):
         left = f"({left}\n)" if "#" in left else f"({left})"
     return f"{left} {operator} {number_text(number)}"
+
+
+@lru_cache(maxsize=4096)
+def plain_selector(metric: str) -> VectorSelector | None:
+    """The metric as a plain selector, whose samples can be looked at one by one; None: it is more."""
+    try:
+        node = parse(metric)
+    except QueryError:
+        return None  # of a wider language than selectors need
+    is_plain = isinstance(node, VectorSelector) and node.at is None and not (node.range_ms or node.offset_ms)
+    return node if is_plain and isinstance(node, VectorSelector) else None
 
 
 def number_text(value: float) -> str:
