@@ -35,6 +35,7 @@ __all__ = [
     "VectorSelector",
     "bare",
     "children",
+    "str_of_matcher",
     "walk",
 ]
 
@@ -87,7 +88,7 @@ At = int | Literal["start", "end"] | None
 class VectorSelector:
     """`metric{label="value"}`, and with `range_ms` the range vector `metric[5m]`.
 
-    `matchers` hold the metric's name too, as a matcher of `__name__`.
+    `matchers` hold the metric's name too, as a matcher of `__name__`; they are sorted by their text.
     """
 
     name: str
@@ -100,11 +101,11 @@ class VectorSelector:
     def __str__(self) -> str:
         plain_name = self.name if is_legacy_name(self.name, colons=True) else ""
         inner = [quote(self.name)] if self.name and not plain_name else []
-        inner += sorted(
-            _matcher(matcher)
+        inner += [
+            str_of_matcher(matcher)
             for matcher in self.matchers
             if not (self.name and matcher.name == METRIC_NAME and matcher.op is MatchOp.EQUAL)
-        )
+        ]
         braces = "{" + ",".join(inner) + "}" if inner or not plain_name else ""
         window = f"[{format_duration(self.range_ms)}]" if self.range_ms else ""
         return f"{plain_name}{braces}{window}{_shift(self.at, self.offset_ms)}"
@@ -264,7 +265,8 @@ def _names(names: tuple[str, ...]) -> str:
     return ", ".join(name if is_legacy_name(name, colons=True) else quote(name) for name in names)
 
 
-def _matcher(matcher: Matcher) -> str:
+def str_of_matcher(matcher: Matcher) -> str:
+    """`name="value"`, the name quoted where it has to be."""
     name = matcher.name if is_legacy_name(matcher.name) else quote(matcher.name)
     return f"{name}{matcher.op.value}{quote(matcher.value)}"
 

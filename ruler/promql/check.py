@@ -52,7 +52,8 @@ def check(node: Node, query: str) -> ValueType:
     QueryError: the first part, from the left, that does not fit.
     """
     for child in children(node):
-        check(child, query)
+        if not _says_labels(node, child):
+            check(child, query)
     match node:
         case VectorSelector():
             _check_selector(node, query)
@@ -101,9 +102,28 @@ def _check_call(node: Call, function: Function, query: str) -> None:
         raise fault(f"expected at least {least} {label}", query, node.span)
     if count > most and not function.repeats:
         raise fault(f"expected at most {most} {label}", query, node.span)
+    if function.labels_last and count == most:
+        _check_labels(node.args[-1], query)
     for i, arg in enumerate(node.args):
         wanted = function.args[min(i, most - 1)]
         _expect(arg, wanted, f"call to function {quote(node.function)}", query)
+
+
+def _says_labels(parent: Node, child: Node) -> bool:
+    """Tell whether an argument is no vector, but says which labels are wanted."""
+    if not isinstance(parent, Call) or not isinstance(child, VectorSelector):
+        return False
+    function = FUNCTIONS[parent.function]
+    last = len(function.args) - 1
+    return function.labels_last and len(parent.args) > last and parent.args[last] is child
+
+
+def _check_labels(node: Node, query: str) -> None:
+    if not isinstance(node, VectorSelector):
+        raise fault("expected label selectors as the second argument to info", query, node.span)
+    if node.name:
+        problem = "expected label selectors only, got vector selector instead"
+        raise fault(problem, query, node.span)
 
 
 def _check_aggregate(node: Aggregate, query: str) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from ruler.promql.window import Ranges
 from ruler.store import ABSENT, Times
 
 __all__ = ["Engine", "Options"]
+
+PARSED_MAX = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,12 @@ class Engine:
         self._options = options or Options()
         self._clock = clock
         self._indexes = Indexes()
+        # Rules ask the same again and again, and reading a query costs as much as evaluating a small one.
+        self._parse = lru_cache(maxsize=PARSED_MAX)(partial(parse, features=self._options.features))
 
     def parse(self, query: str) -> Node:
         """The tree of a query, in the language that the options allow."""
-        return parse(query, self._options.features)
+        return self._parse(query)
 
     def instant(
         self,

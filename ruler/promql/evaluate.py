@@ -88,7 +88,7 @@ class Evaluator:
     def _shared(self, store: Shared, node: Node, steps: Times) -> Value:
         key = (node, int(steps[0]), int(steps[-1]), len(steps), self.lookback_ms)
         kept = store.get(key)
-        if kept is None:
+        if not isinstance(kept, Kept):
             outer, self.notes = self.notes, self.notes.part()
             try:
                 value, notes = self._compute(node, steps), self.notes
@@ -96,7 +96,7 @@ class Evaluator:
                 self.notes = outer
             assert isinstance(value, Table | Scalars)  # noqa: S101 - all that is shareable gives these
             kept = Kept(value, notes)
-            store.put(key, kept)
+            store.put(key, kept, value.values.size)
         self.notes.merge(kept.notes)
         return kept.value
 
@@ -232,8 +232,8 @@ class Evaluator:
 
     def _call(self, node: Call, steps: Times) -> Value:
         function = FUNCTIONS[node.function]
-        context = Context(node, steps, self.notes, self.delayed, self.budget.check)
-        args: list[Value] = [self._argument(function, arg, steps) for arg in node.args]
+        context = Context(node, steps, self.notes, self.delayed, self.budget.check, self._instants)
+        args = [self._argument(function, place, arg, steps) for place, arg in enumerate(node.args)]
         try:
             if function.takes is Takes.CONTEXT:
                 answer: Value = function.call(context, *args)
@@ -244,13 +244,17 @@ class Evaluator:
                 error.position = node.span.start
             raise
 
-    def _argument(self, function: Function, arg: Node, steps: Times) -> Value:
+    def _argument(self, function: Function, place: int, arg: Node, steps: Times) -> Value | VectorSelector:
         selector = bare(arg)
+        if function.labels_last and place == len(function.args) - 1 and isinstance(selector, VectorSelector):
+            return selector
         if function.sample_times and isinstance(selector, VectorSelector):
             return self._instants(selector, steps)
         return self.evaluate(arg, steps)
 
-    def _of_values(self, function: Function, context: Context, args: Sequence[Value]) -> Table:
+    def _of_values(
+        self, function: Function, context: Context, args: Sequence[Value | VectorSelector]
+    ) -> Table:
         subject, *others = args
         scalars = [other.values[:, np.newaxis] for other in others if isinstance(other, Scalars)]
         if isinstance(subject, Ranges):

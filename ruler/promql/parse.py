@@ -30,6 +30,7 @@ from ruler.promql.ast import (
     Subquery,
     Unary,
     VectorSelector,
+    str_of_matcher,
 )
 from ruler.promql.check import check
 from ruler.promql.durations import DurationReader, duration_ms, number
@@ -163,7 +164,7 @@ class _Parser:
         matching = Matching(many, word.word == "on", self.labels(" in grouping opts"))
         side = self.accept("group_left", "group_right")
         if side is None:
-            return matching
+            return matching if matching.on or matching.labels else None
         left = side.word == "group_left"
         include = self.labels(" in grouping opts") if self.peek().text == "(" else ()
         if op in SET_OPERATORS:
@@ -253,7 +254,8 @@ class _Parser:
                     raise fault(problem, self.query, self.since(token.span.start))
                 name = matcher.value if is_name else name
                 matchers.append(matcher)
-        return VectorSelector(name, tuple(matchers), span=self.since(token.span.start))
+        ordered = tuple(sorted(matchers, key=str_of_matcher))
+        return VectorSelector(name, ordered, span=self.since(token.span.start))
 
     def matcher(self) -> tuple[Matcher, bool]:
         """`name op "value"`, or a quoted metric name (True)."""

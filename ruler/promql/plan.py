@@ -45,17 +45,16 @@ class Shared:
     """
 
     cells_max: int = SHARED_CELLS_MAX
-    _kept: dict[Hashable, Kept] = field(default_factory=dict)
+    _kept: dict[Hashable, object] = field(default_factory=dict)
     _cells: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def get(self, key: Hashable) -> Kept | None:
-        """What was kept under `key`."""
+    def get(self, key: Hashable) -> object:
+        """What was kept under `key`, or None."""
         return self._kept.get(key)
 
-    def put(self, key: Hashable, kept: Kept) -> None:
-        """Keep it, if there is room."""
-        cells = kept.value.values.size
+    def put(self, key: Hashable, kept: object, cells: int) -> None:
+        """Keep something of this size, if there is room."""
         with self._lock:
             if self._cells + cells <= self.cells_max and key not in self._kept:
                 self._cells += cells

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from promkit.errors import QueryError
-from ruler.promql.ast import Call
+from ruler.promql.ast import Call, VectorSelector
 from ruler.promql.index import Index
 from ruler.promql.notes import Notes
 from ruler.promql.table import Table, any_step, both
@@ -27,6 +27,7 @@ class Context:
     notes: Notes
     delayed: bool  # names are removed at the very end
     check: Callable[[], None]  # raises when the query has to stop
+    instants: Callable[[VectorSelector, Times], Table]  # looks up series, with their samples' times
 
 
 def over(context: Context, ranges: Ranges, compute: Callable[[Windows], Values], *, least: int = 1) -> Table:

@@ -53,4 +53,5 @@ class Function:
     of_counter: bool = False  # remark on a metric that does not look like a counter
     by_time: bool = False  # what it gives depends on the time of evaluation beyond its arguments
     sample_times: bool = False  # wants to know when each sample was taken
+    labels_last: bool = False  # the last argument only says labels, and is handed over as it stands
     experimental: bool = False
