@@ -141,6 +141,11 @@ class HttpsPool(HTTPSConnectionPool):
 
     ConnectionCls = _DeadlineHttps
 
+    def _validate_conn(self, conn: Any) -> None:  # noqa: ANN401 - urllib3's
+        # urllib3 warns of a certificate that is not verified; whoever wrote insecure_skip_verify knows.
+        if conn.is_closed:
+            conn.connect()
+
 
 def _addresses(host: str, port: int | None, seconds: float) -> list[tuple[int, tuple[Any, ...]]]:
     """Look a name up, at most so long: the C library's own limits are far above any deadline of ours."""

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 from promkit._web_access import Access, Caller, guard, needs
 from promkit._web_errors import Envelope, Envelopes, install, plain_error
 from promkit._web_gate import Gate
+from promkit._web_protocol import ImpatientProtocol
 from promkit.errors import Conflict, Unavailable
 from promkit.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT, negotiate, render
 from promkit.log import get
@@ -189,6 +190,7 @@ def serve(app: ASGIApp, listen: str, config: WebConfig | None = None) -> Server:
         limit_concurrency=CONNECTIONS_MAX,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        http=ImpatientProtocol,
         ws="none",
         ssl_context_factory=None if context is None else lambda _config, _default: context,
     )

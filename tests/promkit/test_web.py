@@ -1,9 +1,12 @@
 import base64
 import json
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +15,7 @@ import pytest
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
+from promkit._web_protocol import ImpatientProtocol
 from promkit.config import parse
 from promkit.errors import (
     ConfigError,
@@ -24,7 +28,7 @@ from promkit.errors import (
     Unavailable,
 )
 from promkit.exposition import parse as parse_page
-from promkit.fetch import Fetcher, Response
+from promkit.fetch import Fetcher, FetchError, Response, Tls
 from promkit.own import Registry
 from promkit.web import Access, Caller, Hooks, Identity, Server, create_app, needs, serve
 from promkit.web_config import Role, WebConfig
@@ -393,6 +397,66 @@ def is_listening(port: int) -> bool:
     except ConnectionResetError:  # closed while we were in its queue
         return True
     return True
+
+
+@pytest.mark.parametrize("beginning", [b"", b"GET / HT"], ids=["nothing", "half a line"])
+def test_half_a_request_is_not_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch, beginning: bytes
+) -> None:
+    monkeypatch.setattr(ImpatientProtocol, "head_seconds_max", 0.2)
+    with socket.create_connection(("127.0.0.1", start().server.port), timeout=10) as caller:
+        caller.sendall(beginning)
+        while caller.recv(4096):
+            pass  # until it is closed
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, and certificates by it of a server and of a caller."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not there")
+    folder = tmp_path_factory.mktemp("tls")
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    by_authority = ["-CA", "ca.crt", "-CAkey", "ca.key", "-addext", "basicConstraints=CA:FALSE"]
+    for name, more in (
+        ("ca", ["-addext", "keyUsage=keyCertSign"]),
+        ("server", [*by_authority, "-addext", "subjectAltName=DNS:lumina.test"]),
+        ("caller", by_authority),
+    ):
+        files = ["-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"]
+        subprocess.run(
+            ["openssl", "req", "-x509", *key, *files, *more], cwd=folder, check=True, capture_output=True
+        )
+    return folder
+
+
+def test_tls_from_end_to_end(certificates: Path) -> None:
+    text = (
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, "
+        "client_auth_type: RequireAndVerifyClientCert}"
+    )
+    config = parse(text, WebConfig, "web.yml", {}, certificates)
+    server = serve(create_app("x", Access("127.0.0.1", config), Registry("x")), "127.0.0.1:0", config)
+    url = f"https://127.0.0.1:{server.port}/-/healthy"
+    ours = Tls(
+        certificates / "ca.crt", certificates / "caller.crt", certificates / "caller.key", "lumina.test"
+    )
+
+    def ask(tls: Tls) -> str:
+        try:
+            return str(Fetcher(10_000, 1 << 20, tls=tls).request("GET", url).status)
+        except FetchError as error:
+            return error.kind
+
+    try:
+        assert ask(ours) == "200"
+        assert ask(replace(ours, ca_file=None, server_name=None, insecure_skip_verify=True)) == "200"
+        assert ask(replace(ours, server_name=None)) == "tls"  # the certificate has another name
+        assert ask(replace(ours, ca_file=None)) == "tls"  # an authority that nobody knows
+        # TLS 1.3: a caller is refused after the handshake, by an alert or a reset.
+        assert ask(replace(ours, cert_file=None, key_file=None)) in {"tls", "protocol"}
+    finally:
+        server.stop()
 
 
 def test_tls_files_that_are_not_there_are_named(tmp_path: Path) -> None:
