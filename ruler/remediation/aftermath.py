@@ -19,6 +19,9 @@ from ruler.rules.rule import Remedy
 
 __all__ = ["Aftermath"]
 
+# Reasons for which an alert ends though nobody saw its condition false.
+VANISHED = frozenset({"gone", "no data", "not watched", "severity changed"})
+
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
@@ -63,10 +66,12 @@ class Aftermath:
         remedy = self.desk.world.remedy(run.rule, run.step)
         asked = remedy is not None and remedy.verify.expr is not None
         match run.phase:
-            case RunPhase.STARTED:
-                self.desk.stop(run, "the alert has ended", "", now_ms)
             case RunPhase.UNDOING:
                 return
+            case RunPhase.STARTED | RunPhase.VERIFYING if why in VANISHED:
+                return  # a service that restarts is not scraped for a while: that is no end
+            case RunPhase.STARTED:
+                self.desk.stop(run, "the alert has ended", "", now_ms)
             case RunPhase.VERIFYING if asked:
                 return  # what the rule's author asked to see decides
             case RunPhase.VERIFYING if not why and run.watch is not None:

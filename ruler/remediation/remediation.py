@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from promkit.errors import Conflict, NotFound
 from promkit.exposition import Family, gauge
 from promkit.labels import EMPTY
-from promkit.process import SYSTEM_CLOCK, Clock, Stop, Supervisor
+from promkit.process import SYSTEM_CLOCK, Clock, ClockWatch, Stop, Supervisor
 from ruler.alerts import Alert, Transition
 from ruler.database import Database
 from ruler.remediation import ledger
@@ -35,6 +35,7 @@ __all__ = ["Remediation"]
 BUSY_MS = 1_000  # between two looks while runs are open
 IDLE_MS = 30_000  # between two readings of the book when nothing was heard
 PRUNE_MS = 3_600_000
+OPEN_MAX = 100  # runs; alerts beyond wait in the book for room, who fires longest first
 SETTLE_MS = 60_000  # after a start, all rules have been evaluated by then
 
 
@@ -56,6 +57,8 @@ class Remediation:
         self._heard = True
         self._read_ms = 0
         self._pruned_ms = 0
+        self._due: dict[str, int | None] = {}  # fingerprint → when a remedy is due
+        self._crowded = 0
         self._runner = Runner(self._woken.set)
         self._desk = Desk(World(config, {}), Story(book), database, Evidence(engine), self._runner)
         self._launch = Launch(self._desk)
@@ -67,6 +70,7 @@ class Remediation:
         """Put a configuration and the rules into force; call it once before `start` as well."""
         rules = {rule.id: (rule, group.interval_ms) for group in groups for rule in group.rules}
         self._desk.world = World(config, rules)
+        self._due = {}
         self._wake()
 
     def start(self, supervisor: Supervisor) -> None:
@@ -77,7 +81,10 @@ class Remediation:
     def work(self, stop: Stop) -> None:
         """Tick until told to stop."""
         self.recover(self._clock.now_ms())
+        clock = ClockWatch(self._clock)
         while not stop.is_set():
+            if delta_ms := clock.step_ms():
+                self.clock_stepped(delta_ms)
             wait_ms = self.tick(self._clock.now_ms())
             self._woken.wait(min(wait_ms, BUSY_MS) / 1000)
             self._woken.clear()
@@ -105,6 +112,14 @@ class Remediation:
                 self._aftermath.finished(run.id, unknown, now_ms)
             elif run.phase is RunPhase.VERIFYING:
                 self._aftermath.watch_anew(run, now_ms)
+
+    def clock_stepped(self, delta_ms: int) -> None:
+        """The wall clock was put forward (or back, below 0) by that much: waits go on as they were."""
+        self._desk.settled_ms += delta_ms
+        self._due, self._read_ms, self._pruned_ms = {}, 0, 0
+        with self._database.write() as connection:
+            for run in ledger.open_runs(connection):
+                ledger.store_run(connection, run.moved_by(delta_ms))
 
     def tick(self, now_ms: int) -> int:
         """Do all that is due now → milliseconds until something may be due again."""
@@ -200,6 +215,11 @@ class Remediation:
                 *(({"action": action, "phase": phase}, count) for (action, phase), count in phases.items()),
             ),
             gauge("ruler_remediation_breakers_open", "Breakers that wait for a person.", ({}, opened)),
+            gauge(
+                "ruler_remediation_alerts_without_room",
+                f"Alerts whose remedy is due while {OPEN_MAX} runs are open.",
+                ({}, self._crowded),
+            ),
             gauge("ruler_remediation_enabled", "0 in a dry run.", ({}, int(self.enabled()))),
         ]
 
@@ -223,19 +243,19 @@ class Remediation:
         busy = set()
         for run in self._open_runs():
             alert = firing.get(run.fingerprint)
-            if alert is None or alert.rule != run.rule or alert.starts_ms != run.firing_ms:
+            if alert is None or alert.rule != run.rule:
                 self._aftermath.alert_ended(run, now_ms)
-            else:
-                busy.add(run.fingerprint)
-        next_ms = now_ms + IDLE_MS
-        for alert in firing.values():
-            if alert.fingerprint not in busy:
-                due_ms = self._due_ms(alert)
-                if due_ms is not None and due_ms <= now_ms:
-                    self._launch.begin(alert, 0, now_ms)
-                elif due_ms is not None:
-                    next_ms = min(next_ms, due_ms)
-        return next_ms
+            busy.add(run.fingerprint)
+        free = [alert for fingerprint, alert in firing.items() if fingerprint not in busy]
+        # What is due for an alert changes only by a run of its own: asked once, remembered until then.
+        self._due = {alert.fingerprint: self._due_ms(alert) for alert in free}
+        due = [alert for alert in free if self._is_due(alert, now_ms)]
+        self._crowded = max(0, len(busy) + len(due) - OPEN_MAX)
+        for alert in due[: max(0, OPEN_MAX - len(busy))]:
+            del self._due[alert.fingerprint]
+            self._launch.begin(alert, 0, now_ms)
+        later = [due_ms for due_ms in self._due.values() if due_ms is not None and due_ms > now_ms]
+        return min([now_ms + IDLE_MS, *later])
 
     def _firing(self) -> Mapping[str, Alert]:
         """By fingerprint, those whose rule asks for a remedy: who fires longest comes first."""
@@ -243,7 +263,14 @@ class Remediation:
         asking = (one for one in self._book.alerts() if one.firing and world.remedy(one.rule) is not None)
         return {one.fingerprint: one for one in sorted(asking, key=lambda one: (one.starts_ms, one.labels))}
 
+    def _is_due(self, alert: Alert, now_ms: int) -> bool:
+        due_ms = self._due[alert.fingerprint]
+        return due_ms is not None and due_ms <= now_ms
+
     def _due_ms(self, alert: Alert) -> int | None:
+        """When a remedy is due for an alert of which no run is open; None: never in this firing."""
+        if alert.fingerprint in self._due:
+            return self._due[alert.fingerprint]
         rule, _ = self._desk.world.rules[alert.rule]
         if rule.remedy is None:
             return None

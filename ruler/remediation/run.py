@@ -11,7 +11,7 @@ cancelled: from any of them, when the alert ends or a person says so
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -76,6 +76,15 @@ class Run:
     @property
     def under_way(self) -> bool:
         return self.phase in UNDER_WAY
+
+    def moved_by(self, delta_ms: int) -> "Run":
+        """With its waits, not its history, later by `delta_ms`: the clock was put forward by it."""
+        return replace(
+            self,
+            due_ms=self.due_ms + delta_ms,
+            firing_ms=self.firing_ms + delta_ms,
+            watch=self.watch and self.watch.moved_by(delta_ms),
+        )
 
     def state_json(self) -> dict[str, Any]:
         """What has no column of its own."""

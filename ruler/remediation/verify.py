@@ -31,6 +31,11 @@ class Watch:
     since_ms: int  # `within` counts from here
     holds_since_ms: int | None = None
 
+    def moved_by(self, delta_ms: int) -> "Watch":
+        """Later by `delta_ms`: the clock was put forward by it."""
+        holds_since_ms = None if self.holds_since_ms is None else self.holds_since_ms + delta_ms
+        return Watch(self.since_ms + delta_ms, holds_since_ms)
+
 
 def judge(verify: Verify, watch: Watch, *, seen: bool | None, now_ms: int) -> tuple[Watch, Judgement]:
     """One more look. `seen` None: it could not be told, so `for` starts again."""

@@ -163,6 +163,17 @@ class House:
         self.samples.answers["errors > 5"] = []
         self.sick = []
 
+    def vanish(self) -> None:
+        """The series is no longer there: a successful scrape does not have it."""
+        self.heal()
+        self.samples.answers["errors"] = []
+
+    def set_clock(self, delta_ms: int) -> None:
+        """Somebody puts the wall clock forward, or back."""
+        self.now_ms += delta_ms
+        self.book.clock_stepped(delta_ms, self.now_ms)
+        self.remediation.clock_stepped(delta_ms)
+
     def evaluate(self) -> None:
         breaches = [self.alert_labels(**one) for one in self.sick]
         self.book.advance(
@@ -170,7 +181,9 @@ class House:
                 rule=self.rule,
                 at_ms=self.now_ms,
                 breaching=[Breach(labels, 9.0, {}) for labels in breaches],
-                present=frozenset(self.book.states(self.rule.id)),
+                present=frozenset(self.book.states(self.rule.id))
+                if self.samples.answers["errors"]
+                else frozenset(),
             ),
             self.now_ms,
         )

@@ -18,7 +18,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, field_validator, model_validator
 
-from promkit.config import DurationMs, Model, field
+from promkit.config import DurationMs, Model, field, resolve
 from promkit.duration import format_duration
 from promkit.errors import ConfigError
 from ruler.remediation.action import Action, Outcome, Parameters, Plan, Result, available
@@ -45,7 +45,9 @@ class Config(Model):
         None, description="program and arguments that take it back when it did not help", min_length=1
     )
     timeout: DurationMs = field(30_000, description="the program is ended after this time", gt=0)
-    directory: Path = field(Path("/"), description="the folder it runs in")
+    directory: Path = field(
+        Path("/"), description="the folder it runs in; a relative one is seen from the file's own folder"
+    )
     environment: Mapping[str, str] = field(
         default_factory=dict, description="variables it gets, besides PATH; shown in plans: no secrets"
     )
@@ -94,7 +96,7 @@ def plan(config: Config, name: str, parameters: Parameters) -> Plan:
         details={
             "argv": argv,
             "undo": undo_argv,
-            "directory": str(config.directory),
+            "directory": str(resolve(config, config.directory)),
             "environment": dict(config.environment),
             "pass_environment": list(config.pass_environment),
         },

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,20 +13,28 @@ from ruler.alerts import Happening
 from ruler.alerts.silence import Silence
 from ruler.remediation import Outcome, Result, RunPhase
 from ruler.remediation.guard import BREAKER_QUIET_MS
-from ruler.rules import Limits, Mode, OnFailure, Remedy, Rule, Verify
+from ruler.remediation.remediation import OPEN_MAX
+from ruler.rules import Limits, Mode, NoData, NoDataState, OnFailure, Remedy, Rule, Verify
 from tests.builders.remediation import House, a_config, a_remedy, a_sick_rule
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 HouseOf = Callable[..., House]
+NO_DATA = {"no data": NoData(), "gone": NoData(NoDataState.KEEP)}
 
 
 @pytest.fixture
 def house_of(tmp_path: Path) -> Iterator[HouseOf]:
     built: list[House] = []
 
-    def build(remedy: Remedy | None = None, rule: Rule | None = None, **config: object) -> House:
-        house = House(tmp_path, rule or a_sick_rule(remedy), a_config(**config) if config else None)  # type: ignore[arg-type]
+    def build(
+        remedy: Remedy | None = None,
+        rule: Rule | None = None,
+        no_data: NoData | None = None,
+        **config: Any,
+    ) -> House:
+        wanted = rule or a_sick_rule(remedy, no_data=no_data or NoData())
+        house = House(tmp_path, wanted, a_config(**config) if config else None)
         built.append(house)
         return house
 
@@ -346,6 +355,49 @@ def test_a_series_that_vanished_has_not_recovered(house_of: HouseOf) -> None:
     house.pass_time(MINUTE_MS + 10_000)
     assert house.phases() == ["failed"]
     assert "could not be told" in house.runs()[0].reason
+
+
+@pytest.mark.parametrize("reason", ["no data", "gone"])
+def test_a_restart_that_hides_the_series_for_a_while_goes_on(house_of: HouseOf, reason: str) -> None:
+    house = house_of(a_remedy(verify=Verify(within_ms=3 * MINUTE_MS)), no_data=NO_DATA[reason])
+    house.deeds.outcome = lambda plan: None
+    house.breach()
+    house.pass_time(20_000)
+    house.vanish()
+    house.pass_time(30_000)
+    ended = house.told(Happening.RESOLVED)
+    assert [row.alert.reason for row in ended] == [reason]
+    assert list(house.deeds.running) == [1]
+    house.deeds.finish(1, Result(Outcome.DONE))
+    house.pass_time(30_000)
+    assert house.phases() == ["verifying"]
+    house.heal()
+    house.samples.answers["errors"] = [{}]
+    house.pass_time(20_000)
+    assert house.phases() == ["recovered"]
+
+
+def test_a_storm_of_alerts_opens_no_more_runs_than_there_is_room_for(house_of: HouseOf) -> None:
+    house = house_of()
+    house.breach(*({"instance": f"i{number}"} for number in range(250)))
+    house.pass_time(30_000)
+    assert len(house.runs()) == OPEN_MAX
+    assert house.did == ["restart api"]
+    crowded = next(f for f in house.remediation.families() if f.name.endswith("without_room"))
+    assert crowded.samples[0].value == 150
+
+
+def test_a_clock_that_is_set_changes_no_wait(house_of: HouseOf) -> None:
+    house = house_of(a_remedy(only_if="calm", verify=Verify(within_ms=MINUTE_MS)))
+    house.breach()
+    house.pass_time()
+    house.set_clock(-HOUR_MS)
+    house.samples.answers["calm"] = [{}]
+    house.pass_time(20_000)
+    assert house.did == ["restart api"]
+    house.set_clock(HOUR_MS)
+    house.pass_time(20_000)
+    assert house.phases() == ["verifying"]
 
 
 def test_one_at_a_time_the_others_wait_their_turn(house_of: HouseOf) -> None:
