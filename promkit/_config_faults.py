@@ -148,6 +148,8 @@ class _Telling:
         models = [model for model in self._at(path[:-1]).models() if _is_meant(model, holder)]
         where = self._document.where_key(path)
         for model in models:
+            if key in model.refused:
+                return ConfigError(f"key {key!r}{self._inside(path)}: {model.refused[key]}", where)
             twin = find_field(model, key)
             if twin is not None:
                 return ConfigError(f"key {key!r} stands there twice, in two spellings", where)

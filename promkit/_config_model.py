@@ -1,5 +1,6 @@
 """What a part of a configuration file is: a frozen model that remembers where it was written."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -47,6 +48,8 @@ class Model(BaseModel):
 
     `env_substitution = False` where the keys are Prometheus' or Alertmanager's own, in which `${1}` has a
     meaning. It holds for the keys that the class itself defines, not for what a sub-class adds.
+    `refused` names keys that others know and this release has not, each with what to say of it. (A validator
+    of mode "before" could not: strict validation of what is inside then no longer reads JSON.)
     """
 
     model_config = ConfigDict(
@@ -60,6 +63,7 @@ class Model(BaseModel):
         allow_inf_nan=True,
     )
     env_substitution: ClassVar[bool] = True
+    refused: ClassVar[Mapping[str, str]] = {}
     _place: Place = PrivateAttr(default_factory=Place)
 
 
