@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from analytics.catalog import Catalog
 from analytics.config import Config, Datasource, load_config
@@ -53,7 +54,7 @@ class Process:
         self._options = options
         self._clock = clock
         self._wanted = threading.Event()
-        self._lock_file = _claim(options.data)
+        self._claim = _claim(options.data)
         config, self._catalog, specs = self._read()
         self._service = Service(
             Client(config.datasource.url, _fetcher(config.datasource)), config, specs, options.data
@@ -78,6 +79,7 @@ class Process:
             state = health(service.specs, results, service.journal, service.status, now_ms)
         finally:
             self._service.close()
+            self._claim.close()
         sys.stdout.write(summary(figures, state))
         return 0 if state["status"] == "healthy" else 1
 
@@ -91,6 +93,7 @@ class Process:
         supervisor = Supervisor(self._clock)
         self._own.collect_from(supervisor.families)
         app = build(self._service, control, access, self._own, self._clock)
+        supervisor.at_end("lock", self._claim.close)
         supervisor.at_end("service", self._service.close)
         server = serve(app, options.listen, web)
         supervisor.at_end("server", server.stop)
@@ -160,18 +163,20 @@ def _fetcher(source: Datasource) -> Fetcher:
     return Fetcher(source.timeout, _ANSWER_BYTES_MAX, tls=tls, auth=auth)
 
 
-def _claim(data: Path) -> object:
-    """Hold the data directory until the process ends. Conflict: another process has it."""
+def _claim(data: Path) -> IO[str]:
+    """Hold the data directory until the file is closed. Conflict: another process has it."""
     path = data / "lock"
     try:
         data.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")  # held open on purpose: the lock goes with it
+        file = path.open("a+")  # the lock lasts as long as it is open
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
+            holder = file.read().strip()
+            file.close()
             raise Conflict(
-                f"used by process {file.read().strip()}", str(data), "stop it, or name another --data"
+                f"used by process {holder}", str(data), "stop it, or name another --data"
             ) from None
         file.truncate(0)
         file.write(str(os.getpid()))

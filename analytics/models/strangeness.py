@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.arrays import Arrays, Values, hold, robust_spread
+from analytics.arrays import Arrays, Values, fill, hold, robust_spread
 
 __all__ = ["SURPRISE", "VIEWS", "Strange", "assess", "fit", "score"]
 
@@ -26,6 +26,7 @@ HOUR = 12  # rows; views count rows, as the tuning did, so an hour is one at 5-m
 _THREE_HOURS = 36
 _HALF_DAY = 144
 _DAYS = 7
+_DAYS_KNOWN = 4  # days before what is usual at a time of day is believed
 _SETTLED = 50  # rows before a view is believed
 _TENTH = 0.1
 _MIDDLE = 0.01  # of a level: a smaller change of something that never changes is not news
@@ -63,24 +64,32 @@ class Strange:
     view: Values
 
 
-def fit(filled: Values, day: int) -> Arrays:
-    """Remember what each view has shown: highest, lowest, middle and spread, [V, S] each."""
-    seen = _views(filled, day, filled.shape[1])[0]
+def fit(target: Values, day: int) -> Arrays:
+    """Remember what each view has shown of [S, T]: highest, lowest, middle and spread, [V, S] each.
+
+    Steps before a series' first sample have shown nothing, whatever they are filled with.
+    """
+    known = ~np.isnan(target)
+    steps = target.shape[1]
+    first = np.where(known.any(axis=1), known.argmax(axis=1), steps)  # [S]
+    seen = _views(fill(target, day), day, steps)[0]
+    age = np.arange(steps) - first[:, None]  # [S, T]
+    for view, shown in zip(VIEWS, seen, strict=True):
+        shown[age < view.rows - _SETTLED + view.days * day] = np.nan
     empty = np.isnan(seen).all(axis=2)
     high = np.where(np.isnan(seen), -np.inf, seen).max(axis=2, initial=-np.inf)
     low = np.where(np.isnan(seen), np.inf, seen).min(axis=2, initial=np.inf)
-    middle = np.zeros(empty.shape)
-    spread = np.zeros(empty.shape)
-    for number, view in enumerate(seen):
-        usable = view[:, ~np.isnan(view).all(axis=0)]
-        if usable.shape[1]:
-            middle[number] = np.median(usable, axis=1)
-            spread[number] = robust_spread(usable)
+    middle, spread = np.zeros(empty.shape), np.zeros(empty.shape)
+    rows = ~empty
+    if rows.any():
+        middle[rows] = np.nanmedian(seen[rows], axis=1)
+        spread[rows] = robust_spread(seen[rows])
     return {
         "view_high": np.where(empty, np.nan, high),
         "view_low": np.where(empty, np.nan, low),
         "view_middle": middle,
         "view_spread": spread,
+        "view_age": (steps - first).astype(np.float64),
     }
 
 
@@ -93,17 +102,17 @@ def assess(state: Arrays, new: Values, day: int) -> Strange:
     """Judge the steps [S, N] after `state["recent"]` against what the state remembers, and one another."""
     recent = state["recent"]
     missing = np.isnan(new)
-    past = recent.shape[1]
     whole = hold(np.concatenate([recent, new], axis=1))
     steps = new.shape[1]
     views, expected = _views(whole, day, steps)  # [V, S, N]
+    age = state["view_age"][:, None] + np.arange(steps)  # [S, N]
+    young = age / (age + day)  # after a day of history, twice as far beyond it counts the same
     scores = np.zeros(views.shape)
     deviations = np.zeros(views.shape)
     for number, view in enumerate(VIEWS):
         found = views[number]
-        row = past + np.arange(steps)
-        settled = row >= view.rows + view.days * 2 * day
-        share = _beyond(found, state["view_high"][number], state["view_low"][number], both=view.both)
+        settled = age >= view.rows + view.days * _DAYS_KNOWN * day
+        share = young * _beyond(found, state["view_high"][number], state["view_low"][number], both=view.both)
         scores[number] = np.where(settled & ~missing, view.weight * share / (share + _TENTH), 0.0)
         middle, spread = state["view_middle"][number][:, None], state["view_spread"][number][:, None]
         floor = _MIDDLE / 10 * np.abs(expected) + 1e-12
