@@ -16,12 +16,13 @@ class Labels(Mapping[str, str]):
     A mapping, but asking for a name that is not there gives "" as PromQL does; `in` tells the two apart.
     """
 
-    __slots__ = ("_hash", "_pairs")
+    __slots__ = ("_fingerprint", "_hash", "_pairs")
 
     def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         items = pairs.items() if isinstance(pairs, Mapping) else pairs
         self._pairs: dict[str, str] = dict(sorted(item for item in items if item[1] != ""))
         self._hash: int | None = None
+        self._fingerprint: int | None = None
 
     @classmethod
     def of_sorted(cls, pairs: dict[str, str]) -> "Labels":
@@ -29,6 +30,7 @@ class Labels(Mapping[str, str]):
         labels = cls.__new__(cls)
         labels._pairs = pairs  # noqa: SLF001 - its own class
         labels._hash = None  # noqa: SLF001
+        labels._fingerprint = None  # noqa: SLF001
         return labels
 
     def __getitem__(self, name: str) -> str:
@@ -87,11 +89,13 @@ class Labels(Mapping[str, str]):
 
     def fingerprint(self) -> int:
         """Prometheus' own: 64-bit FNV-1a over `name 0xff value 0xff`, sorted by name."""
-        value = _FNV_OFFSET
-        for name, text in self._pairs.items():
-            for byte in b"%s\xff%s\xff" % (name.encode(), text.encode()):
-                value = ((value ^ byte) * _FNV_PRIME) & _64_BITS
-        return value
+        if self._fingerprint is None:  # 10 µs for an alert's labels, and asked for again and again
+            value = _FNV_OFFSET
+            for name, text in self._pairs.items():
+                for byte in b"%s\xff%s\xff" % (name.encode(), text.encode()):
+                    value = ((value ^ byte) * _FNV_PRIME) & _64_BITS
+            self._fingerprint = value
+        return self._fingerprint
 
     def fingerprint_hex(self) -> str:
         """The fingerprint as 16 hex digits, as API v2 has it."""

@@ -21,7 +21,7 @@ from ruler.alerts.change import BY_HAND, Change
 from ruler.alerts.history import History
 from ruler.alerts.overrides import Override, Overrides
 from ruler.alerts.posted import RESOLVE_TIMEOUT_MS, PostedAlert, accepted
-from ruler.alerts.shelf import Shelf
+from ruler.alerts.shelf import ACTIVE, Shelf
 from ruler.alerts.silence import Silence
 from ruler.alerts.silences import Silences
 from ruler.alerts.step import closed_by_hand, ended, moved_by, step
@@ -152,7 +152,8 @@ class Book:
             for alert in alerts:
                 if not alert.fault():
                     self._take(alert, change)
-            if len(self._shelf.posted) + len(change.posted) > POSTED_MAX:
+            new = sum(1 for labels in change.posted if labels not in self._shelf.posted)
+            if new and len(self._shelf.posted) + new > POSTED_MAX:
                 raise LimitError(f"more than {POSTED_MAX} posted alerts", remedy="resolve some")
             stored = self._commit(change)
         if faults:
@@ -185,7 +186,12 @@ class Book:
     def acknowledge(
         self, fingerprint: str, by: str, comment: str, now_ms: int, until_ms: int | None = None
     ) -> Alert:
-        """Somebody has it, until it ends or `until_ms`. NotFound: unknown. Conflict: not firing."""
+        """Somebody has it, until it ends or `until_ms`.
+
+        NotFound: unknown. Conflict: not firing. ConfigError: `until_ms` is over.
+        """
+        if until_ms is not None and until_ms <= now_ms:
+            raise ConfigError("an acknowledgement cannot end in the past")
         with self._database.exclusive():
             labels, alert = self._firing(fingerprint)
             ack = Acknowledgement(by, now_ms, comment, until_ms)
@@ -219,10 +225,11 @@ class Book:
             change = Change(now_ms)
             for rule_id in self._shelf.owners.get(labels, ()):
                 states = self._shelf.states[rule_id]
-                closed = closed_by_hand(states[labels], now_ms)
-                change.move(rule_id, states, {**states, labels: closed}, [])
+                if states[labels].phase in ACTIVE:
+                    closed = closed_by_hand(states[labels], now_ms)
+                    change.move(rule_id, states, {**states, labels: closed}, [])
             posted = self._shelf.posted.get(labels)
-            if posted is not None:
+            if posted is not None and posted.alert.firing:
                 change.close(labels, posted)
             alert = replace(alert, phase=Phase.RESOLVED, ends_ms=now_ms, updated_ms=now_ms, reason=BY_HAND)
             change.say(Happening.RESOLVED, alert, {"by": by})

@@ -18,13 +18,13 @@ from ruler.alerts.view import generator_url, merged, standing
 from ruler.database import Database, acknowledgements, beats
 from ruler.rules import Rule, RuleKind, Severities
 
-__all__ = ["Shelf"]
+__all__ = ["ACTIVE", "Shelf"]
 
 T = TypeVar("T")
 View = Mapping[Labels, Alert | None]  # None: there is no such alert any more
 BEAT_EVERY_MS = 60_000
 _BEAT = "book"
-_ACTIVE = {Phase.PENDING, Phase.FIRING, Phase.RECOVERING}
+ACTIVE = {Phase.PENDING, Phase.FIRING, Phase.RECOVERING}
 # These tell where an alert stands; of several that make one alert, only what moves the whole is told.
 _PHASES = {
     Happening.PENDING,
@@ -138,7 +138,7 @@ class Shelf:
         for rule_id in sorted(self.owners.get(labels, set()).union(change.holders(labels))):
             states = change.states[rule_id][1] if rule_id in change.states else self.states[rule_id]
             state = states.get(labels)
-            if state is not None and state.phase in _ACTIVE:
+            if state is not None and state.phase in ACTIVE:
                 rule = self.rules[rule_id]
                 alerts.append(alert_of(rule, labels, state, self._url(rule)))
         posted = change.posted[labels] if labels in change.posted else self.posted.get(labels)

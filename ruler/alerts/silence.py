@@ -113,8 +113,6 @@ def _check(silence: Silence, now_ms: int) -> None:
         raise ConfigError("a silence must end after it starts")
     if silence.ends_ms < now_ms:
         raise ConfigError("a silence cannot end in the past")
-    if not silence.by or not silence.comment:
-        raise ConfigError("a silence needs an author and a comment")
 
 
 def _matches_empty(matcher: Matcher) -> bool:
