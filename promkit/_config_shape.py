@@ -4,6 +4,7 @@ import inspect
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.alias_generators import to_camel
@@ -19,6 +20,7 @@ def key_names(model: type[Model]) -> list[str]:
     return [info.alias or name for name, info in model.model_fields.items()]
 
 
+@lru_cache(maxsize=4096)
 def find_field(model: type[Model], key: str) -> tuple[str, FieldInfo] | None:
     """Find the field that a key of a file sets."""
     for name, info in model.model_fields.items():
