@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from starlette.concurrency import run_in_threadpool
+import anyio.to_thread
+from anyio import CapacityLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -66,6 +67,7 @@ class Gate:
         self._body_bytes_max = body_bytes_max
         self._body_limits = body_limits
         self._form_reads = form_reads
+        self._logins = CapacityLimiter(1)
         namespace = own.namespace
         self._requests = own.counter(
             f"{namespace}_http_requests_total", "HTTP requests answered.", ("handler", "code")
@@ -119,7 +121,11 @@ class Gate:
     async def _identify(self, authorization: str | None) -> Identity | None:
         if authorization is None or not self._access.config.has_logins():
             return self._access.identify(authorization)
-        return await run_in_threadpool(self._access.identify, authorization)  # bcrypt takes 50 ms
+        known = self._access.recall(authorization)
+        if known is not None:
+            return known
+        # bcrypt takes 50 ms. Its own thread: who guesses passwords keeps nobody but other new logins waiting.
+        return await anyio.to_thread.run_sync(self._access.identify, authorization, limiter=self._logins)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, LuminaError] | None:
         host = headers.get("host")

@@ -28,6 +28,7 @@ from pydantic import field_validator, model_validator
 from promkit.config import Model, Secret, field, resolve, reveal
 from promkit.errors import ConfigError
 from promkit.hosts import host_allowed, host_name, is_loopback
+from promkit.log import get
 
 if TYPE_CHECKING:
     import ssl
@@ -43,6 +44,8 @@ __all__ = [
     "is_loopback",
     "server_context",
 ]
+
+log = get("web")
 
 _CACHED_LOGINS_MAX = 256
 _HEADER_LENGTH_MAX = 4_096
@@ -184,55 +187,83 @@ class Authenticator:
         self._lock = threading.Lock()  # one bcrypt at a time: guessing costs one core at most
 
     def identify(self, authorization: str | None) -> Identity | None:
-        """Tell who calls; None: nobody that the file knows."""
-        if not authorization or len(authorization) > _HEADER_LENGTH_MAX:
-            return None
-        scheme, _, credentials = authorization.partition(" ")
-        match scheme.lower():
-            case "basic":
-                return self._basic(credentials.strip())
-            case "bearer":
-                return self._bearer(credentials.strip())
-        return None
+        """Tell who calls; None: nobody that the file knows. May take 50 ms, more when others guess."""
+        return self.recall(authorization) or self._basic(authorization)
 
-    def _bearer(self, shown: str) -> Identity | None:
+    def recall(self, authorization: str | None) -> Identity | None:
+        """Tell who calls with a token, or with a login that was right before; at once."""
+        login = self._login(authorization)
+        if login is not None:
+            return self._identity(login) if self._digest(login) in self._right else None
+        scheme, credentials = _parts(authorization)
+        return self._bearer(credentials) if scheme == "bearer" else None
+
+    def _bearer(self, given: str) -> Identity | None:
         found = None
         for token in self._config.tokens:  # all of them, so that the time tells nothing
-            expected = reveal(token, "token") or ""
-            if expected and hmac.compare_digest(expected.encode(), shown.encode()):
+            try:
+                expected = reveal(token, "token") or ""
+            except ConfigError as error:
+                log.warning("token cannot be read", token=token.name, error=error)
+                continue
+            if expected and hmac.compare_digest(expected.encode(), given.encode()):
                 found = Identity(token.name, token.role)
         return found
 
-    def _basic(self, encoded: str) -> Identity | None:
+    def _basic(self, authorization: str | None) -> Identity | None:
+        login = self._login(authorization)
+        if login is None:
+            return None
+        import bcrypt  # noqa: PLC0415 - only where there are users
+
+        with self._lock:
+            is_right = bcrypt.checkpw(login.password[:_PASSWORD_BYTES_MAX], login.hashed)
+            if not is_right or not login.is_known:
+                return None
+            while len(self._right) >= _CACHED_LOGINS_MAX:
+                del self._right[next(iter(self._right))]
+            self._right[self._digest(login)] = None
+        return self._identity(login)
+
+    def _login(self, authorization: str | None) -> "_Login | None":
+        scheme, encoded = _parts(authorization)
+        users = self._config.basic_auth_users
+        if scheme != "basic" or not users:
+            return None
         try:
             name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
-        users = self._config.basic_auth_users
-        if not colon or not users:
-            return None
-        secret = users.get(name)
         # An unknown user costs as much as a wrong password.
-        hashed = (secret or next(iter(users.values()))).reveal().encode()
-        is_right = self._is_right(name, password.encode(), hashed)
-        if secret is None or not is_right:
-            return None
-        return Identity(name, self._config.roles.get(name, Role.ADMIN))
+        hashed = users.get(name) or next(iter(users.values()))
+        login = _Login(name, password.encode(), hashed.reveal().encode(), is_known=name in users)
+        return login if colon else None
 
-    def _is_right(self, name: str, password: bytes, hashed: bytes) -> bool:
-        parts = b"".join(len(part).to_bytes(4, "big") + part for part in (hashed, name.encode(), password))
-        digest = hmac.digest(self._key, parts, hashlib.sha256)
-        if digest in self._right:
-            return True
-        import bcrypt  # noqa: PLC0415 - only where there are users
+    def _digest(self, login: "_Login") -> bytes:
+        parts = (login.hashed, login.name.encode(), login.password)
+        message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return hmac.digest(self._key, message, hashlib.sha256)
 
-        with self._lock:
-            is_right = bcrypt.checkpw(password[:_PASSWORD_BYTES_MAX], hashed)
-            if is_right:
-                while len(self._right) >= _CACHED_LOGINS_MAX:
-                    del self._right[next(iter(self._right))]
-                self._right[digest] = None
-        return is_right
+    def _identity(self, login: "_Login") -> Identity:
+        return Identity(login.name, self._config.roles.get(login.name, Role.ADMIN))
+
+
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """What a caller showed, and the hash to hold it against."""
+
+    name: str
+    password: bytes
+    hashed: bytes
+    is_known: bool
+
+
+def _parts(authorization: str | None) -> tuple[str, str]:
+    """Give scheme, in lower case, and credentials of an Authorization header."""
+    if not authorization or len(authorization) > _HEADER_LENGTH_MAX:
+        return "", ""
+    scheme, _, credentials = authorization.partition(" ")
+    return scheme.lower(), credentials.strip()
 
 
 def address_allowed(config: WebConfig, address: str) -> bool:

@@ -358,6 +358,27 @@ def test_health_and_metrics_never_wait_behind_queries(start: Start) -> None:
         thread.join()
 
 
+def test_guessing_passwords_keeps_nobody_waiting_who_is_known(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = start("0.0.0.0", LOGINS, threads=3)
+    known = basic("ann", "pa:ss")
+    assert site.ask("GET", "/me", authorization=known).status == 200
+    release = threading.Event()
+    monkeypatch.setattr(bcrypt, "checkpw", lambda *_: release.wait(30) and False)
+    guesses = [
+        threading.Thread(target=site.ask, args=("GET", "/me"), kwargs={"authorization": basic("ann", str(n))})
+        for n in range(8)
+    ]
+    for thread in guesses:
+        thread.start()
+    assert site.ask("GET", "/me", authorization=known).status == 200
+    assert site.ask("GET", "/metrics", authorization="Bearer tok").status == 200
+    release.set()
+    for thread in guesses:
+        thread.join()
+
+
 def test_a_taken_address_is_said_in_a_line(start: Start) -> None:
     site = start()
     with pytest.raises(Conflict, match="address already in use"):

@@ -98,6 +98,12 @@ def test_an_unknown_user_costs_as_much_as_a_wrong_password(monkeypatch: pytest.M
     assert asked == [b"x"]
 
 
+def test_a_token_whose_file_is_gone_lets_nobody_in(tmp_path: Path) -> None:
+    authenticator = Authenticator(read(FILE, tmp_path))
+    assert authenticator.identify("Bearer from file") is None
+    assert authenticator.identify("Bearer tok") == Identity("ci", Role.OPERATOR)
+
+
 FAULTS = {
     "no hash": ("basic_auth_users: {a: hunter2}", "user 'a': not a bcrypt hash"),
     "a role of nobody": ("roles: {eve: admin}", "no such user in basic_auth_users: eve"),
