@@ -45,7 +45,8 @@ class _Seen(Enum):
 def step(rule: Rule, evaluation: Evaluation, states: States, now_ms: int) -> tuple[States, list[Transition]]:
     """Move all label sets of one rule over one evaluation.
 
-    The very mapping that came in goes out where nothing is breached and nothing was held.
+    The very mapping that came in goes out where nothing is breached and nothing was held (a rule that alerts
+    on silence holds whatever it has seen).
     """
     if evaluation.cleared:
         return {}, ended(rule, states, now_ms, evaluation.error or "")

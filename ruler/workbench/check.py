@@ -100,6 +100,7 @@ class _Checker:
         said = [*self._windows(node), *self._unknown(node)]
         if rule.kind is RuleKind.ALERT:
             said += [*self._people(rule), *self._condition(rule, node), *self._remedy(rule, group)]
+            said += _moving(rule)
             if rule.recover_expr is not None and rule.present_expr is None:
                 remedy = "write recover_expr as: metric < number"
                 said.append(("an alert whose series goes away stays until somebody resolves it", remedy))
@@ -158,6 +159,15 @@ class _Checker:
         for selector in selectors(node):
             if not self._around.has_series(selector.matchers):
                 yield f"no series so far is {selector}", "look for a typing error, or what should report it"
+
+
+def _moving(rule: Rule) -> Iterable[tuple[str, str]]:
+    for name, text in rule.labels.items():
+        if name != "severity" and ("$value" in text or ".Value" in text):
+            yield (
+                f"label {name} changes with the value: each is an alert of its own",
+                "say it in an annotation",
+            )
 
 
 def _tests(node: Node) -> bool:

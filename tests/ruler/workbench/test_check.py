@@ -36,6 +36,7 @@ CASES = {
     "verification": (SHORT % "auto_remediation: {action: x, verify: {within: 30s}}", ["r.yml:1:10: warning: r: verify.within is shorter than two evaluations: make it 1m or more"]),
     "severity": (prometheus("alert: A, expr: up == 0, labels: {severity: urgent}"), ["r.yml:1:29: warning: A: severity 'urgent' has no place in the order: add it to severities in ruler.yml"]),
     "no condition": (prometheus("alert: A, expr: cpu"), ["r.yml:1:29: warning: A: no condition: it fires for every value: compare with a number"]),
+    "a label of the value": (prometheus("alert: A, expr: cpu > 5, labels: {at: '{{ $value }}', severity: '{{ if gt $value 9.0 }}high{{ end }}'}"), ["r.yml:1:29: warning: A: label at changes with the value: each is an alert of its own: say it in an annotation"]),
     "absence is a condition": (prometheus("alert: A, expr: absent(cpux)"), []),
     "counter": (prometheus("alert: A, expr: errors_total > 5"), ["r.yml:1:29: warning: A: errors_total is a counter, which only rises: compare rate(errors_total[5m])"]),
     "ratio": (prometheus("alert: A, expr: cpu_ratio > 80"), ["r.yml:1:29: warning: A: cpu_ratio is a ratio from 0 to 1: it never fires: compare with 0.8 for 80 %"]),
