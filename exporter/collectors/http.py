@@ -110,6 +110,8 @@ class Settings(Common):
             good = False
         if not good or any(sign <= " " for sign in self.url):
             raise ValueError("`url` must be http://… or https://…")
+        if "@" in parts.netloc:
+            raise ValueError("`url` must not hold a password: see `basic_auth`")
         if any("\n" in text or "\r" in text for pair in self.headers.items() for text in pair):
             raise ValueError("`headers` must not hold line breaks")
 

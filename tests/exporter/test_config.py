@@ -1,0 +1,202 @@
+"""exporter.yml: what it may say, and what is said when it is wrong."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter.collectors.http import Settings as HttpSettings
+from exporter.config import Config, owners, sources
+from exporter.reader import DEFAULTS, Reading, read
+from exporter.schema import model_of, plain, restored
+from promkit.config import reference
+from promkit.errors import ConfigError, LuminaError
+
+FULL = """
+collectors:
+  cpu: {every: 5s, timeout: 1s, staleAfter: 1m, series_max: 100}
+  memory: false
+  disk: true
+  process:
+    groups: [{name: api, cmdline: gunicorn, component: api}]
+  http:
+    - name: shop
+      url: https://shop.example.org/health?key=abc
+      basicAuth: {username: a, password: hunter22}
+      expect: {status: [200, 204], body: '"ok"'}
+      tls: {ca_file: ca.pem}
+      body_bytes_max: 64KiB
+  access_log:
+    - {name: shop, path: logs/access.log, endpoints: {compliance: ^/api/compliance}}
+    - {name: batch, path: /var/log/batch.log, format: regex, pattern: '(?P<status>\\d+)'}
+components: {shop: {from: access_log/shop}, nightly: {from: push}}
+data: data
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "exporter.yml"
+    path.write_text(text)
+    return path
+
+
+def test_the_shipped_defaults_are_the_defaults() -> None:
+    assert list(sources(read(DEFAULTS, {}))) == list(sources(Config()))
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    assert read(write(tmp_path, ""), {}) == Config()
+
+
+def test_everything(tmp_path: Path) -> None:
+    config = read(write(tmp_path, FULL), {})
+    found = {source.name: source.settings for source in sources(config)}
+    assert list(found) == [
+        "cpu",
+        "disk",
+        "network",
+        "host",
+        "process",
+        "http/shop",
+        "access_log/shop",
+        "access_log/batch",
+        "push",
+    ]
+    cpu, shop = found["cpu"], found["http/shop"]
+    assert (cpu.every, cpu.timeout, cpu.stale_after_ms, cpu.series_max) == (5_000, 1_000, 60_000, 100)
+    assert isinstance(shop, HttpSettings)
+    assert (shop.every, shop.body_bytes_max, shop.expect.status) == (15_000, 65_536, (200, 204))
+    assert shop.tls.ca_file == tmp_path / "ca.pem"  # as seen from the file
+    assert config.data == tmp_path / "data"
+    assert {(claim.subject, claim.component): name for claim, name in owners(config).items()} == {
+        ("requests", "shop"): "access_log/shop",
+        ("requests", "batch"): "access_log/batch",
+        ("requests", "nightly"): "push",
+        ("usage", "api"): "process",
+    }
+
+
+def test_no_secret_is_shown(tmp_path: Path) -> None:
+    config = read(write(tmp_path, FULL), {})
+    assert "hunter22" not in repr(config)
+
+
+def test_another_process_reads_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path, FULL)
+    assert Reading(path, os.environ).result() == read(path, {})
+
+
+def test_plain_and_restored(tmp_path: Path) -> None:
+    config = read(write(tmp_path, FULL), {})
+    assert restored(Config, json.loads(json.dumps(plain(config)))) == config
+
+
+def test_the_environment_reaches_the_other_process(tmp_path: Path) -> None:
+    path = write(tmp_path, "collectors: {http: [{name: a, url: '${TARGET}'}]}")
+    config = Reading(path, {**os.environ, "TARGET": "http://x/"}).result()
+    assert [
+        source.settings.url for source in sources(config) if isinstance(source.settings, HttpSettings)
+    ] == ["http://x/"]
+
+
+WRONG = {
+    "a key": (
+        "collectors: {cpu: {evry: 1s}}",
+        "1:20: unknown key 'evry' in collectors.cpu: did you mean 'every'",
+    ),
+    "a collector": ("collectors: {cpuu: {}}", "1:14: unknown key 'cpuu' in collectors: did you mean 'cpu'"),
+    "no unit": ("collectors: {cpu: {every: 10}}", "needs a unit"),
+    "too often": ("collectors: {cpu: {every: 1ms}}", "must be greater than or equal to 100"),
+    "a pattern": (
+        "collectors: {disk: {mounts_exclude: '('}}",
+        "1:37: 'mounts_exclude': not a regular",
+    ),
+    "a pattern too long": (f"collectors: {{disk: {{mounts_exclude: '{'a' * 1001}'}}}}", "longer than 1000"),
+    "a name": ("collectors: {http: [{name: a/b, url: 'http://x'}]}", "a name is 1 to 63"),
+    "a password in the URL": (
+        "collectors: {http: [{name: a, url: 'http://a:b@x'}]}",
+        "must not hold a password",
+    ),
+    "no URL": ("collectors: {http: [{name: a, url: 'ftp://x'}]}", "`url` must be http"),
+    "a group of nothing": (
+        "collectors: {process: {groups: [{name: a}]}}",
+        "needs `names`, `cmdline` or",
+    ),
+    "two groups of one name": (
+        "collectors: {process: {groups: [{name: a, names: [x]}, {name: a, names: [y]}]}}",
+        "more than one group is called 'a'",
+    ),
+    "a pattern without its format": (
+        "collectors: {access_log: [{name: a, path: x, pattern: '(?P<status>.)'}]}",
+        "need each other",
+    ),
+    "a pattern without status": (
+        "collectors: {access_log: [{name: a, path: x, format: regex, pattern: '.'}]}",
+        "needs a group",
+    ),
+    "two sources of one name": (
+        "collectors: {http: [{name: a, url: 'http://x'}, {name: a, url: 'http://y'}]}",
+        "1:50: there is a http/a already",
+    ),
+    "two sources of one component": (
+        "collectors: {access_log: [{name: a, path: x, component: s}, {name: b, path: y, component: s}]}",
+        "requests of component 's' come from access_log/a already, access_log/b is a second source",
+    ),
+    "pushed and logged": (
+        "components: {shop: {from: push}}\ncollectors: {access_log: [{name: shop, path: x}]}",
+        "come from push already, access_log/shop is a second source",
+    ),
+    "two groups of one component": (
+        (
+            "collectors: {process: {groups: ["
+            "{name: a, names: [x], component: c}, {name: b, names: [y], component: c}]}}"
+        ),
+        "usage of component 'c' come from process already",
+    ),
+    "a source that is not there": (
+        "components: {shop: {from: access_lag}}",
+        "no source 'access_lag'",
+    ),
+    "a source of other things": (
+        "components: {shop: {from: access_log}}\ncollectors: {access_log: [{name: a, path: x}]}",
+        "access_log does not measure component 'shop'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "why"), WRONG.values(), ids=WRONG)
+def test_wrong(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read(write(tmp_path, text), {})
+    assert why in str(raised.value)
+    assert str(raised.value).startswith(str(tmp_path / "exporter.yml"))
+
+
+def test_all_faults_at_once_also_from_the_other_process(tmp_path: Path) -> None:
+    path = write(tmp_path, "collectors:\n  cpu: {evry: 1s}\n  disk: {timeout: 5}\n")
+    with pytest.raises(ConfigError) as here:
+        read(path, {})
+    with pytest.raises(ConfigError) as apart:
+        Reading(path, os.environ).result()
+    assert str(here.value) == str(apart.value)
+    assert len(str(here.value).splitlines()) == 2
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        Reading(tmp_path / "none.yml", os.environ).result()
+
+
+def test_a_reader_that_breaks_is_an_error_of_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(LuminaError, match="could not be read"):
+        Reading(tmp_path / "x.yml", os.environ).result()
+
+
+def test_every_option_is_described() -> None:
+    options = reference(model_of(Config))
+    assert len(options) > 50
+    assert [option.path for option in options if not option.description] == []
