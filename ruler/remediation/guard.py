@@ -1,7 +1,9 @@
 """Whether a remedy may run now. Pure; asked in the transaction that would write the started row.
 
-    somebody has it?  →  still breached?  →  only_if  →  breaker  →  runs per window  →  share of targets
-    →  one at a time  →  dry run?  →  approval?  →  start
+    somebody has it?  →  breaker  →  runs per window  →  share of targets  →  one at a time
+    →  still breached?  →  only_if  →  dry run?  →  approval?  →  start
+
+What costs a query is asked last, and only when nothing else says no.
 
 Counting is by action and target, whichever rule asked, so that two rules cannot restart one service six times
 an hour. A run counts from its started row on, whatever became of it.
@@ -108,12 +110,12 @@ def decide(remedy: Remedy, facts: Facts, now_ms: int) -> Verdict:
     """Ask the guards in order; the first that says no is heard."""
     held = (
         _somebody_has_it(facts, now_ms)
-        or _breached(facts, now_ms)
-        or _only_if(remedy, facts, now_ms)
         or _breaker(facts, now_ms)
         or _runs(remedy.limits, facts, now_ms)
         or _share(remedy.limits, facts, now_ms)
         or _concurrent(remedy.limits, facts, now_ms)
+        or _breached(facts, now_ms)
+        or _only_if(remedy, facts, now_ms)
     )
     if held:
         return held

@@ -46,12 +46,12 @@ class Launch:
             return
         if not self.desk.runner.free():
             return
-        facts = self._facts(remedy, alert, now_ms)
+        facts = self._facts(run.with_plan(plan), remedy, alert, now_ms)
         with self.desk.database.write() as connection:
             stored = ledger.read_run(connection, run.id)
             if stored.phase is not RunPhase.WAITING:
                 return
-            run = replace(stored, action=plan.action, kind=plan.kind, target=plan.target, plan=plan)
+            run = stored.with_plan(plan)
             verdict = decide(remedy, self._counted(connection, run, remedy, facts, now_ms), now_ms)
             run = self._follow(connection, run, alert, verdict, now_ms)
         if run.phase is RunPhase.STARTED:
@@ -71,7 +71,7 @@ class Launch:
             raise Conflict(f"remediation {run_id} would do something else by now")
         if not self.desk.runner.free():
             raise Conflict("too many remedies are running", remedy="try again when one has ended")
-        facts = replace(self._facts(remedy, alert, now_ms), approved_by=by)
+        facts = self._facts(run, remedy, alert, now_ms, approved_by=by)
         with self.desk.database.write() as connection:
             run = self._awaiting(run_id, connection)
             verdict = decide(remedy, self._counted(connection, run, remedy, facts, now_ms), now_ms)
@@ -136,22 +136,30 @@ class Launch:
         )
         return run
 
-    def _facts(self, remedy: Remedy, alert: Alert, now_ms: int) -> Facts:
-        """What is known outside of the transaction: no query under a lock."""
+    def _facts(self, run: Run, remedy: Remedy, alert: Alert, now_ms: int, approved_by: str = "") -> Facts:
+        """What is known before the transaction, for no query may run under its lock."""
         acknowledged = alert.acknowledged
-        silenced_by = self.desk.story.book.silenced_by(alert.labels, now_ms)
+        facts = Facts(
+            enabled=self.desk.world.config.enabled,
+            target=run.target,
+            targets_declared=self.desk.world.config.targets(run.action),
+            past=(),
+            acknowledged_by=acknowledged.by if acknowledged else "",
+            silenced_by=tuple(self.desk.story.book.silenced_by(alert.labels, now_ms)),
+            approved_by=approved_by,
+        )
+        with self.desk.database.read() as connection:
+            counted = self._counted(connection, run, remedy, facts, now_ms)
+        if decide(remedy, counted, now_ms).decision is Decision.HOLD:
+            # Not asked; should that guard let go before the transaction, this one holds.
+            return replace(facts, breached=None, settled=False)
         rule, _ = self.desk.world.rules[alert.rule]
         recovered = self.desk.evidence.recovered(rule, alert.labels, now_ms)
         only_if: bool | None = True
         if remedy.only_if is not None:
             only_if = self.desk.evidence.holds(remedy.only_if, rule, alert.labels, now_ms)
-        return Facts(
-            enabled=self.desk.world.config.enabled,
-            target="",
-            targets_declared=1,
-            past=(),
-            acknowledged_by=acknowledged.by if acknowledged else "",
-            silenced_by=tuple(silenced_by),
+        return replace(
+            facts,
             breached=None if recovered is None else not recovered,
             settled=now_ms >= self.desk.settled_ms,
             only_if=only_if,
@@ -161,8 +169,6 @@ class Launch:
         """With what the transaction must count itself."""
         return replace(
             facts,
-            target=run.target,
-            targets_declared=self.desk.world.config.targets(run.action),
             past=ledger.past_runs(connection, run.action, now_ms - remedy.limits.per_ms),
             breaker=ledger.read_breaker(connection, run.rule, run.action),
         )

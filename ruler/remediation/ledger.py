@@ -4,7 +4,7 @@ The limits are counted from the same rows, in the same transaction, in which a s
 hold across crashes, and for two threads that start a run at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ __all__ = ["AuditRow", "BreakerRow"]
 
 RUNS_KEPT = 10_000
 AUDIT_KEPT = 100_000
+_IN_MAX = 500  # values in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,19 @@ def latest_runs(connection: Connection, limit: int) -> list[Run]:
     return [_run(row) for row in connection.execute(latest).mappings()]
 
 
-def last_decided(connection: Connection, rule: str, fingerprint: str) -> Run | None:
-    """The newest run of an alert that came to something: from it the cooldown counts."""
-    newest = (
-        select(runs)
-        .where(runs.c.fingerprint == fingerprint, runs.c.rule == rule)
-        .where(or_(runs.c.started_ms.is_not(None), runs.c.phase.in_(sorted(DECIDED))))
-        .order_by(runs.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(newest).mappings().one_or_none()
-    return None if row is None else _run(row)
+def last_decided(connection: Connection, fingerprints: Sequence[str]) -> Mapping[tuple[str, str], Run]:
+    """By rule and fingerprint, the newest run that came to something: from it the cooldown counts."""
+    found = {}
+    for first in range(0, len(fingerprints), _IN_MAX):
+        newest = (
+            select(func.max(runs.c.id))
+            .where(runs.c.fingerprint.in_(fingerprints[first : first + _IN_MAX]))
+            .where(or_(runs.c.started_ms.is_not(None), runs.c.phase.in_(sorted(DECIDED))))
+            .group_by(runs.c.rule, runs.c.fingerprint)
+        )
+        rows = connection.execute(select(runs).where(runs.c.id.in_(newest))).mappings()
+        found.update({(row["rule"], row["fingerprint"]): _run(row) for row in rows})
+    return found
 
 
 def past_runs(connection: Connection, action: str, since_ms: int) -> list[Past]:

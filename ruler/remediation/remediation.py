@@ -246,14 +246,13 @@ class Remediation:
             if alert is None or alert.rule != run.rule:
                 self._aftermath.alert_ended(run, now_ms)
             busy.add(run.fingerprint)
-        free = [alert for fingerprint, alert in firing.items() if fingerprint not in busy]
-        # What is due for an alert changes only by a run of its own: asked once, remembered until then.
-        self._due = {alert.fingerprint: self._due_ms(alert) for alert in free}
-        due = [alert for alert in free if self._is_due(alert, now_ms)]
+        free = {fingerprint: alert for fingerprint, alert in firing.items() if fingerprint not in busy}
+        self._due = self._due_of(free)
+        due = [one for one, due_ms in self._due.items() if due_ms is not None and due_ms <= now_ms]
         self._crowded = max(0, len(busy) + len(due) - OPEN_MAX)
-        for alert in due[: max(0, OPEN_MAX - len(busy))]:
-            del self._due[alert.fingerprint]
-            self._launch.begin(alert, 0, now_ms)
+        for fingerprint in due[: max(0, OPEN_MAX - len(busy))]:
+            del self._due[fingerprint]
+            self._launch.begin(free[fingerprint], 0, now_ms)
         later = [due_ms for due_ms in self._due.values() if due_ms is not None and due_ms > now_ms]
         return min([now_ms + IDLE_MS, *later])
 
@@ -263,19 +262,26 @@ class Remediation:
         asking = (one for one in self._book.alerts() if one.firing and world.remedy(one.rule) is not None)
         return {one.fingerprint: one for one in sorted(asking, key=lambda one: (one.starts_ms, one.labels))}
 
-    def _is_due(self, alert: Alert, now_ms: int) -> bool:
-        due_ms = self._due[alert.fingerprint]
-        return due_ms is not None and due_ms <= now_ms
+    def _due_of(self, alerts: Mapping[str, Alert]) -> dict[str, int | None]:
+        """When a remedy is due for alerts of which no run is open; None: never in this firing.
 
-    def _due_ms(self, alert: Alert) -> int | None:
-        """When a remedy is due for an alert of which no run is open; None: never in this firing."""
-        if alert.fingerprint in self._due:
-            return self._due[alert.fingerprint]
+        That changes only by a run of the alert's own: read once, it is remembered until then.
+        """
+        unknown = [fingerprint for fingerprint in alerts if fingerprint not in self._due]
+        with self._database.read() as connection:
+            decided = ledger.last_decided(connection, unknown)
+        due = {}
+        for fingerprint, alert in alerts.items():
+            if fingerprint in self._due:
+                due[fingerprint] = self._due[fingerprint]
+            else:
+                due[fingerprint] = self._due_ms(alert, decided.get((alert.rule, fingerprint)))
+        return due
+
+    def _due_ms(self, alert: Alert, run: Run | None) -> int | None:
         rule, _ = self._desk.world.rules[alert.rule]
         if rule.remedy is None:
             return None
-        with self._database.read() as connection:
-            run = ledger.last_decided(connection, rule.id, alert.fingerprint)
         if run is None:
             return considered_ms(rule, rule.remedy, alert.starts_ms, None)
         if run.phase is RunPhase.NOT_BOUND and run.firing_ms == alert.starts_ms:

@@ -77,6 +77,9 @@ class Run:
     def under_way(self) -> bool:
         return self.phase in UNDER_WAY
 
+    def with_plan(self, plan: Plan) -> "Run":
+        return replace(self, action=plan.action, kind=plan.kind, target=plan.target, plan=plan)
+
     def moved_by(self, delta_ms: int) -> "Run":
         """With its waits, not its history, later by `delta_ms`: the clock was put forward by it."""
         return replace(
