@@ -12,6 +12,7 @@ from ruler.promql.evaluate import Source
 from ruler.promql.lexer import caret
 from ruler.promql.parse import Features, parse
 from ruler.promql.plan import Comparison, Shared, comparison, selectors, window_ms
+from ruler.promql.pretty import pretty
 from ruler.promql.remote import RemoteEngine
 from ruler.promql.result import Matrix, RangeVector, Result, Scalar, String, Vector
 
@@ -39,6 +40,7 @@ __all__ = [
     "comparison",
     "format",
     "parse",
+    "pretty",
     "selectors",
     "value_type",
     "walk",

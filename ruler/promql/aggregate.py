@@ -130,7 +130,11 @@ def _avg(cells: Grouped) -> Values:
     summed, dropped = _summed(cells.values, cells.groups)
     count = np.maximum(cells.count, 1)
     result = np.where(np.isinf(summed), summed, summed / count + dropped / count)
-    is_finite = np.logical_and.reduceat(np.isfinite(cells.values), cells.groups.starts, axis=1)
+    finite = np.isfinite(cells.values)
+    is_finite = np.logical_and.reduceat(finite, cells.groups.starts, axis=1)
+    # Infinities and NaN alone say what the mean is, whatever the sum of the others overflows to.
+    beyond = np.add.reduceat(np.where(finite, 0.0, cells.values), cells.groups.starts, axis=1)
+    result = np.where(is_finite, result, beyond)
     for group in np.flatnonzero((is_finite & ~np.isfinite(summed)).any(axis=0)).tolist():
         # The sum overflows though no value does: carry the mean along instead.
         start = int(cells.groups.starts[group])

@@ -194,9 +194,10 @@ class Matching:
 
     def __str__(self) -> str:
         text = ""
-        if self.on or self.labels:
+        is_grouped = self.card in {Cardinality.MANY_TO_ONE, Cardinality.ONE_TO_MANY}
+        if self.on or self.labels or is_grouped:
             text += f" {'on' if self.on else 'ignoring'} ({_names(self.labels)})"
-        if self.card in {Cardinality.MANY_TO_ONE, Cardinality.ONE_TO_MANY}:
+        if is_grouped:
             side = "group_left" if self.card is Cardinality.MANY_TO_ONE else "group_right"
             text += f" {side} ({_names(self.include)})"
         return text

@@ -152,19 +152,22 @@ class Evaluator:
             self.budget.hold(frame.values.size + len(ends) * len(frame.labels))
         return frames
 
-    def _index(self, frames: Sequence[Frame]) -> Index:
-        indexes = [self.indexes.of(frame.key, partial(Index, frame.labels)) for frame in frames]
+    def _index(self, node: VectorSelector, frames: Sequence[Frame]) -> Index:
+        indexes = [
+            self.indexes.of((node.matchers, number), frame.key, partial(Index, frame.labels))
+            for number, frame in enumerate(frames)
+        ]
         if len(indexes) == 1:
             return indexes[0]
         keys = tuple(frame.key for frame in frames)
-        return self.indexes.of(None if None in keys else keys, lambda: joined(indexes))
+        return self.indexes.of(node.matchers, None if None in keys else keys, lambda: joined(indexes))
 
     def _instants(self, node: VectorSelector, steps: Times) -> Table:
         ends = self._ends(node, steps)
         frames = self._select(node, ends, self.lookback_ms)
         if not frames:
             return empty(len(steps))
-        index = self._index(frames)
+        index = self._index(node, frames)
         tables = [latest(frame, Index(()), ends, self.lookback_ms) for frame in frames]
         table = concatenate(tables, index)
         self.budget.samples += table.values.size if table.present is None else int(table.present.sum())
@@ -175,7 +178,7 @@ class Evaluator:
         frames = self._select(node, ends, node.range_ms)
         parts = tuple(windows(frame, ends, steps, node.range_ms) for frame in frames)
         self.budget.samples += sum(part.samples() for part in parts)
-        return Ranges(self._index(frames), parts)
+        return Ranges(self._index(node, frames), parts)
 
     def _subquery(self, node: Subquery, steps: Times) -> Ranges:
         ends = self._ends(node, steps)

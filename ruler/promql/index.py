@@ -26,7 +26,8 @@ T = TypeVar("T")
 METADATA_LABELS = frozenset((METRIC_NAME, "__type__", "__unit__"))
 MEMO_MAX = 64
 _NOTHING = object()
-KEPT_SERIES_MAX = 2_000_000
+KEPT_SERIES_MAX = 500_000
+PLACES_MAX = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,30 +152,32 @@ def _without_metadata(labels: Labels) -> Labels:
 
 
 class Indexes:
-    """The indexes of the frames that were evaluated last, by the frames' keys; bounded in series."""
+    """The indexes of the selectors that were evaluated last; bounded in series.
+
+    A place (a selector, and which of its frames) keeps one index, for as long as its frame's key stays.
+    """
 
     def __init__(self, series_max: int = KEPT_SERIES_MAX) -> None:
         self._series_max = series_max
-        self._kept: OrderedDict[Hashable, Index] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Hashable, Index]] = OrderedDict()
         self._series = 0
         self._lock = Lock()
 
-    def of(self, key: Hashable, make: Callable[[], Index]) -> Index:
-        """The index kept under `key`, else a new one; key None is never kept."""
+    def of(self, place: Hashable, key: Hashable, make: Callable[[], Index]) -> Index:
+        """The index kept in a place under this key, else a new one; key None is never kept."""
         if key is None:
             return make()
         with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None:
-                self._kept.move_to_end(key)
-                return kept
+            kept = self._kept.get(place)
+            if kept is not None and kept[0] == key:
+                self._kept.move_to_end(place)
+                return kept[1]
         index = make()
         with self._lock:
-            replaced = self._kept.get(key)
-            self._series += len(index) - (len(replaced) if replaced is not None else 0)
-            self._kept[key] = index
-            self._kept.move_to_end(key)
-            while self._series > self._series_max and len(self._kept) > 1:
-                _, oldest = self._kept.popitem(last=False)
+            replaced = self._kept.pop(place, None)
+            self._series += len(index) - (len(replaced[1]) if replaced is not None else 0)
+            self._kept[place] = (key, index)
+            while self._series > self._series_max or len(self._kept) > PLACES_MAX:
+                _, (_, oldest) = self._kept.popitem(last=False)
                 self._series -= len(oldest)
         return index

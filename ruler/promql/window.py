@@ -19,7 +19,7 @@ from ruler.store import PAD, Frame, Mask, Times, Values, is_absent, is_stale
 __all__ = ["Ranges", "Windows", "latest", "rows_until", "windows"]
 
 CELLS_MAX = 1 << 17  # of one step of work: what stays in the processor's cache
-GATHERED_MAX = 1 << 23  # of samples laid side by side
+GATHERED_MAX = 1 << 21  # of samples laid side by side
 
 
 @dataclass(frozen=True, slots=True)

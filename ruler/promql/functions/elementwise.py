@@ -13,17 +13,27 @@ _LN10 = 2.30258509299404568401799145468436421
 def clamp(values: Values, least: Values, most: Values) -> tuple[Values, Mask]:
     """Keep values between two bounds; nothing at all where the bounds are the wrong way round."""
     kept = np.broadcast_to(~(most < least), values.shape)
-    return np.maximum(least, np.minimum(most, values)), kept
+    return _larger(least, _smaller(most, values)), kept
 
 
 def clamp_min(values: Values, least: Values) -> Values:
     """Raise what is below `least`."""
-    return np.maximum(least, values)
+    return _larger(least, values)
 
 
 def clamp_max(values: Values, most: Values) -> Values:
     """Lower what is above `most`."""
-    return np.minimum(most, values)
+    return _smaller(most, values)
+
+
+def _larger(one: Values, other: Values) -> Values:
+    """The larger of two as Go has it: NaN if either is one, but for infinity, which nothing exceeds."""
+    return np.where(np.isposinf(one) | np.isposinf(other), np.inf, np.maximum(one, other))
+
+
+def _smaller(one: Values, other: Values) -> Values:
+    """The smaller of two, with the same exception."""
+    return np.where(np.isneginf(one) | np.isneginf(other), -np.inf, np.minimum(one, other))
 
 
 def rounded(values: Values, to: Values | None = None) -> Values:

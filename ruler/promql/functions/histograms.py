@@ -111,7 +111,7 @@ def _finished(context: Context, buckets: Buckets, values: Values) -> Table:
 
 def histogram_quantile(context: Context, scalars: Scalars, table: Table) -> Table:
     """The quantile of each histogram, linear inside a bucket."""
-    remark_on_quantile(context, scalars.values, table)
+    remark_on_quantile(context, scalars.values)
     buckets = _buckets(context, table, 1)
     if not buckets.layout.bounds.size:
         return _finished(context, buckets, np.zeros(buckets.any.shape))

@@ -70,7 +70,7 @@ def absent_over_time(context: Context, ranges: Ranges) -> Table:
     """1 where no series has a sample in the window."""
     found = np.zeros(len(context.steps), dtype=np.bool_)
     for windows in ranges.parts:
-        found |= any_series(windows.high > windows.low)
+        found |= any_series(windows.count > 0)
     return _missing(context, found)
 
 
@@ -106,16 +106,15 @@ def quantile_over_time(context: Context, scalars: Scalars, ranges: Ranges) -> Ta
     table = over(
         context, ranges, lambda windows: over_time.quantile_of(windows, scalars.values[:, np.newaxis])
     )
-    remark_on_quantile(context, scalars.values, table)
+    if len(table.index):
+        remark_on_quantile(context, scalars.values[any_series(table.mask())])
     return table.nameless(delayed=context.delayed)
 
 
-def remark_on_quantile(context: Context, quantiles: Values, table: Table) -> None:
-    """Warn of quantiles outside 0–1 at steps where there is anything to take them of."""
-    wrong = ~((quantiles >= 0) & (quantiles <= 1))
-    if wrong.any() and len(table.index):
-        for quantile in np.unique(quantiles[wrong & any_series(table.mask())]):
-            context.notes.quantile(float(quantile), context.call.args[0])
+def remark_on_quantile(context: Context, quantiles: Values) -> None:
+    """Warn of quantiles outside 0–1."""
+    for quantile in np.unique(quantiles[~((quantiles >= 0) & (quantiles <= 1))]):
+        context.notes.quantile(float(quantile), context.call.args[0])
 
 
 def sort(context: Context, table: Table) -> Table:

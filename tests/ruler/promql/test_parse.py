@@ -47,6 +47,7 @@ GOOD: dict[str, str | None] = {
     'foo{a="\\x41\\u00e9\\101"}': 'foo{a="AéA"}',
     "a + on(x) group_left(y, z) b": "a + on (x) group_left (y, z) b",
     "a and ignoring() b": "a and b",
+    "a / ignoring() group_left b": "a / ignoring () group_left () b",
     "a and on() b": "a and on () b",
     "a > bool on(x) b": "a > bool on (x) b",
     "a ATAN2 b": "a atan2 b",
