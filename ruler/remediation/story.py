@@ -18,6 +18,7 @@ __all__ = ["BookDoor", "Story"]
 _TEXT_LENGTH_MAX = 1_000  # of a fact in a transition; the row keeps more
 
 log = get("ruler.remediation")
+_LOUD = {Happening.REMEDY_FAILED: log.warning, Happening.BREAKER_OPENED: log.error}
 
 
 class BookDoor(Protocol):
@@ -107,4 +108,5 @@ class Story:
         }
         kept = {name: text[-_TEXT_LENGTH_MAX:] for name, text in facts.items() if text}
         self.book.record([Transition(at_ms, happening, alert, kept)])
-        log.info("remedy", happening=str(happening), alert=alert.name, rule=run.rule, **kept)
+        say = _LOUD.get(happening, log.info)
+        say(happening.value, alert=alert.name, rule=run.rule, **kept)
