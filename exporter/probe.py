@@ -171,7 +171,7 @@ class _Stream:
         return io.BufferedReader(_Raw(self._stream, self._clock), _CHUNK_BYTES)
 
     def close(self) -> None:
-        self._stream.close()
+        """Nothing: http.client lets go before the body is read; who opened the socket closes it."""
 
 
 class _Raw(io.RawIOBase):
