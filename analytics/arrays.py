@@ -6,7 +6,19 @@ Rows are independent of one another; columns are steps apart. Nothing here knows
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Arrays", "Mask", "Steps", "Times", "Values", "fill", "hold", "robust_spread", "same_slots"]
+__all__ = [
+    "Arrays",
+    "Mask",
+    "Steps",
+    "Times",
+    "Values",
+    "deviation",
+    "fill",
+    "hold",
+    "median",
+    "robust_spread",
+    "same_slots",
+]
 
 Values = NDArray[np.float64]
 Times = NDArray[np.int64]  # Unix milliseconds
@@ -56,18 +68,42 @@ def hold(values: Values) -> Values:
     return np.nan_to_num(np.take_along_axis(values, index, axis=1))
 
 
+def quantile(values: Values, share: float) -> Values:
+    """Along the last axis, NaN left out, 0 of nothing; for many rows much faster than numpy's nanquantile."""
+    if values.shape[-1] == 0:
+        return np.zeros(values.shape[:-1])
+    ordered = np.nan_to_num(np.sort(values, axis=-1))  # NaN comes last
+    place = share * np.maximum((~np.isnan(values)).sum(axis=-1, keepdims=True) - 1, 0)
+    low = np.floor(place).astype(np.intp)
+    high = np.ceil(place).astype(np.intp)
+    below, above = np.take_along_axis(ordered, low, axis=-1), np.take_along_axis(ordered, high, axis=-1)
+    found: Values = (below + (above - below) * (place - low))[..., 0]
+    return found
+
+
+def median(values: Values) -> Values:
+    """The middle quantile."""
+    return quantile(values, 0.5)
+
+
 def robust_spread(values: Values) -> Values:
     """Deviation along the last axis from the median distance to the median, as if the law were normal.
 
     The standard deviation where most values are equal; 0 of nothing. NaN is left out.
     """
-    if values.shape[-1] == 0:
-        return np.zeros(values.shape[:-1])
-    gaps = bool(np.isnan(values).any())
-    median, deviation = (np.nanmedian, np.nanstd) if gaps else (np.median, np.std)
-    centre = median(values, axis=-1, keepdims=True)
-    spread = _SIGMA * median(np.abs(values - centre), axis=-1)
-    return np.where(spread > 0, spread, deviation(values, axis=-1))
+    spread = _SIGMA * median(np.abs(values - median(values)[..., None]))
+    return np.where(spread > 0, spread, deviation(values))
+
+
+def deviation(values: Values) -> Values:
+    """Standard deviation along the last axis, NaN left out; 0 of nothing."""
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=-1), 1)
+    safe = np.where(known, values, 0.0)
+    mean = safe.sum(axis=-1) / count
+    square = np.where(known, (safe - mean[..., None]) ** 2, 0.0).sum(axis=-1) / count
+    root: Values = np.sqrt(square)
+    return root
 
 
 def same_slots(values: Values, slots: Steps, day: int, days: int) -> Values:

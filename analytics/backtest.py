@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.arrays import Arrays, Steps, Values
+from analytics.arrays import Arrays, Steps, Values, deviation, quantile
 
-__all__ = ["LEVEL", "TOLERANCE", "Plan", "Skill", "deviation", "plan", "skill", "truth_at", "widen"]
+__all__ = ["LEVEL", "TOLERANCE", "Plan", "Skill", "plan", "skill", "truth_at", "widen"]
 
 LEVEL = 0.8
 _ORIGINS = 5
@@ -104,17 +104,6 @@ def widen(state: Arrays, mean: Values, horizons: Steps) -> tuple[Values, Values]
     return lower, upper
 
 
-def deviation(values: Values) -> Values:
-    """Standard deviation of each row, NaN left out; 0 of nothing."""
-    known = ~np.isnan(values)
-    count = np.maximum(known.sum(axis=1), 1)
-    safe = np.where(known, values, 0.0)
-    mean = safe.sum(axis=1) / count
-    square = np.where(known, (safe - mean[:, None]) ** 2, 0.0).sum(axis=1) / count
-    root: Values = np.sqrt(square)
-    return root
-
-
 def _last(target: Values, origin: int) -> Values:
     """The newest sample before an origin, [S]."""
     seen = target[:, :origin]
@@ -142,8 +131,7 @@ def _interval(miss: Values) -> tuple[Values, Values, Values]:
     spread = np.sqrt(np.maximum(_smooth(square, width), 0.0)) + 1e-12
     scaled = _by_series(miss / spread)
     tail = (1 - LEVEL) / 2
-    scaled = np.where(np.isnan(scaled).all(axis=1, keepdims=True), 0.0, scaled)
-    low, high = np.nanquantile(scaled, [tail, 1 - tail], axis=1)
+    low, high = quantile(scaled, tail), quantile(scaled, 1 - tail)
     return spread, _WIDER * np.minimum(low, 0.0), _WIDER * np.maximum(high, 0.0)
 
 

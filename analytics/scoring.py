@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.anomaly import ALARM, Alarms, confidence, quiet, sentence, severity
-from analytics.arrays import Arrays, Times, Values
+from analytics.arrays import Arrays, Times, Values, fill
 from analytics.models import strangeness
 from analytics.models.model import stand_at
 from analytics.result import Anomaly, Strangeness
@@ -64,7 +64,8 @@ def first_score(
 ) -> Scored:
     """Score the last day of series that are new here by what was before it; `least` steps stay for that."""
     new = max(min(day, values.shape[1] - least), 0)
-    state = strangeness.fit(values[:, : values.shape[1] - new], day)
+    before = values[:, : values.shape[1] - new]
+    state = strangeness.fit(before, fill(before, day), day)
     return score(model, labels, state, Alarms.none(len(labels)), values, times, new, threshold, day)
 
 

@@ -75,7 +75,7 @@ def _detect(options: argparse.Namespace) -> None:
     day = max(round(DAY_S / max(step, 1.0)), 2)
     rows = values[None]
     known = rows[:, :_LEARN]
-    state = strangeness.fit(known, day) | {RECENT: fill(known)}
+    state = strangeness.fit(known, fill(known), day) | {RECENT: fill(known)}
     scores = np.zeros(len(values))
     if len(values) > _LEARN:
         told, _ = quiet(strangeness.score(state, rows[:, _LEARN:], day), Alarms.none(1))

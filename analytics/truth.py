@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.backtest import TOLERANCE, deviation
+from analytics.arrays import deviation
+from analytics.backtest import TOLERANCE
 from analytics.history import Table
 from promkit.labels import Labels
 

@@ -34,7 +34,7 @@ class Classification:
         classes = _classes(target)
         at = plan(target.shape[1], self.horizon, self.day)
         past = [self._likeliest(filled[:, :o], known[:, :, :o], classes, at.grid) for o in at.origins]
-        state = learned(target, np.stack(past), at, self.day)
+        state = learned(target, filled, np.stack(past), at, self.day)
         lines = self._lines(filled, known, classes)
         state["classes"] = classes
         for name in Line.__slots__:

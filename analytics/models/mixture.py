@@ -34,7 +34,7 @@ class Mixture:
         past = np.stack([self._means(filled[:, :o], known[:, :, :o], at.grid) for o in at.origins])
         error = _errors(past, truth_at(target, at))  # [K, M, S]
         blind = np.stack([_weights(np.delete(error, k, axis=0)) for k in range(len(at.origins))])
-        state = learned(target, _mix(blind, past), at, self.day)
+        state = learned(target, filled, _mix(blind, past), at, self.day)
         state["weights"] = _weights(error)
         if len(features):
             state |= linear.fit_line(filled, known, self.day).arrays()

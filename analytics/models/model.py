@@ -55,7 +55,7 @@ class Model(Protocol):
         ...
 
 
-def learned(target: Values, past: Values, at: Plan, day: int) -> Arrays:
+def learned(target: Values, filled: Values, past: Values, at: Plan, day: int) -> Arrays:
     """The part of the state that all models have, from what a model forecast at past origins, [K, S, G]."""
     empty = np.isnan(target).all(axis=1)
     low = np.where(np.isnan(target), np.inf, target).min(axis=1, initial=np.inf)
@@ -63,7 +63,7 @@ def learned(target: Values, past: Values, at: Plan, day: int) -> Arrays:
     return (
         skill(target, past, at, day).arrays()
         | {"seen_low": np.where(empty, 0.0, low), "seen_high": np.where(empty, 0.0, high)}
-        | strangeness.fit(target, day)
+        | strangeness.fit(target, filled, day)
     )
 
 

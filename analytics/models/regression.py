@@ -24,7 +24,7 @@ class Regression:
         filled, known = fill(target, self.day), fill_each(features, self.day)
         at = plan(target.shape[1], self.horizon, self.day)
         past = np.stack([self._ahead(filled[:, :o], known[:, :, :o], at.grid) for o in at.origins])
-        state = learned(target, past, at, self.day)
+        state = learned(target, filled, past, at, self.day)
         state |= linear.fit_line(filled, known, self.day).arrays()
         return self.advance(state, target, features)
 

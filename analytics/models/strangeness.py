@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.arrays import Arrays, Values, fill, hold, robust_spread
+from analytics.arrays import Arrays, Values, hold, median, robust_spread
 
 __all__ = ["SURPRISE", "VIEWS", "Strange", "assess", "fit", "score"]
 
@@ -26,6 +26,7 @@ HOUR = 12  # rows; views count rows, as the tuning did, so an hour is one at 5-m
 _THREE_HOURS = 36
 _HALF_DAY = 144
 _DAYS = 7
+_ENOUGH = 500  # columns that say where a view stands
 _DAYS_KNOWN = 4  # days before what is usual at a time of day is believed
 _SETTLED = 50  # rows before a view is believed
 _TENTH = 0.1
@@ -64,7 +65,7 @@ class Strange:
     view: Values
 
 
-def fit(target: Values, day: int) -> Arrays:
+def fit(target: Values, filled: Values, day: int) -> Arrays:
     """Remember what each view has shown of [S, T]: highest, lowest, middle and spread, [V, S] each.
 
     Steps before a series' first sample have shown nothing, whatever they are filled with.
@@ -72,23 +73,19 @@ def fit(target: Values, day: int) -> Arrays:
     known = ~np.isnan(target)
     steps = target.shape[1]
     first = np.where(known.any(axis=1), known.argmax(axis=1), steps)  # [S]
-    seen = _views(fill(target, day), day, steps)[0]
+    seen = _views(filled, day, steps)[0]
     age = np.arange(steps) - first[:, None]  # [S, T]
     for view, shown in zip(VIEWS, seen, strict=True):
         shown[age < view.rows - _SETTLED + view.days * day] = np.nan
     empty = np.isnan(seen).all(axis=2)
     high = np.where(np.isnan(seen), -np.inf, seen).max(axis=2, initial=-np.inf)
     low = np.where(np.isnan(seen), np.inf, seen).min(axis=2, initial=np.inf)
-    middle, spread = np.zeros(empty.shape), np.zeros(empty.shape)
-    rows = ~empty
-    if rows.any():
-        middle[rows] = np.nanmedian(seen[rows], axis=1)
-        spread[rows] = robust_spread(seen[rows])
+    part = seen[:, :, :: max(steps // _ENOUGH, 1)]  # [V, S, ≤ 2·_ENOUGH]
     return {
         "view_high": np.where(empty, np.nan, high),
         "view_low": np.where(empty, np.nan, low),
-        "view_middle": middle,
-        "view_spread": spread,
+        "view_middle": median(part),
+        "view_spread": robust_spread(part),
         "view_age": (steps - first).astype(np.float64),
     }
 
@@ -143,17 +140,15 @@ def _beyond(found: Values, high: Values, low: Values, *, both: bool) -> Values:
 def _views(values: Values, day: int, newest: int) -> tuple[Values, Values]:
     """All views of the last `newest` columns, [V, S, newest], NaN where too little came before; the usual."""
     steps = values.shape[1]
-    columns = np.arange(steps - newest, steps)
-    expected = _usual(values, day, columns)
-    reach = newest + 2 * _HALF_DAY + 1
-    tail = values[:, -reach:]
+    tail = values[:, -(newest + 2 * _HALF_DAY + 1) :]
     half = _mean(tail, _HALF_DAY)
     before = np.concatenate([np.repeat(half[:, :1], _HALF_DAY, axis=1), half], axis=1)[:, : half.shape[1]]
     jumps = np.abs(np.diff(tail, axis=1, prepend=tail[:, :1]))
-    early = np.arange(max(steps - newest - HOUR, 0), steps)
-    surprise = values[:, early] - _usual(values, day, early)
-    surprise[:, early < day] = np.nan
-    first = np.arange(values.shape[1] - newest, values.shape[1])
+    early = max(steps - newest - HOUR, 0)
+    usual = _usual(values, day, early)
+    surprise = values[:, early:] - usual
+    surprise[:, : max(day - early, 0)] = np.nan
+    first = np.arange(steps - newest, steps)
     views = np.stack(
         [
             values[:, -newest:],
@@ -167,21 +162,29 @@ def _views(values: Values, day: int, newest: int) -> tuple[Values, Values]:
     starts = (0, 2 * _HALF_DAY, day, day + HOUR, HOUR, _THREE_HOURS)
     for number, start in enumerate(starts):
         views[number][:, first < start] = np.nan
-    return views, expected
+    return views, usual[:, -newest:]
 
 
-def _usual(values: Values, day: int, columns: np.ndarray) -> Values:
-    """Median of the same time on seven days before, [S, len(columns)]; on day one, the value before."""
-    lags = columns - day * np.arange(1, _DAYS + 1)[:, None]  # [7, N]
-    past = np.where(lags >= 0, values[:, np.maximum(lags, 0)], np.inf)
-    ordered = np.sort(past, axis=1)  # what is not there sorts to the end
-    count = (lags >= 0).sum(axis=0)
-    rows = np.arange(len(values))[:, None]
-    at = np.arange(len(columns))
-    lower = ordered[rows, np.maximum((count - 1) // 2, 0), at]
-    upper = ordered[rows, np.minimum(count // 2, _DAYS - 1), at]
-    yesterdays = (lower + upper) / 2
-    return np.where(count > 0, yesterdays, values[:, np.maximum(columns - 1, 0)])
+def _usual(values: Values, day: int, start: int) -> Values:
+    """Median of the same time on seven days before, [S, T − start]; on day one, the value before."""
+    series, steps = values.shape
+    past = np.full((series, _DAYS, steps - start), np.inf)  # what is not there sorts to the end
+    for number in range(_DAYS):
+        back = (number + 1) * day
+        first = max(start - back, 0)
+        if steps - back > first:
+            found = values[:, first : steps - back]
+            past[:, number, -found.shape[1] :] = found
+    past.sort(axis=1)
+    columns = np.arange(start, steps)
+    count = np.minimum(columns // day, _DAYS)
+    at = np.arange(steps - start)
+    lower = past[:, np.maximum((count - 1) // 2, 0), at]
+    upper = past[:, np.minimum(count // 2, _DAYS - 1), at]
+    newest = values[:, np.maximum(columns - 1, 0)]
+    return np.where(
+        count > 0, (np.where(count > 0, lower, 0.0) + np.where(count > 0, upper, 0.0)) / 2, newest
+    )
 
 
 def _mean(values: Values, rows: int) -> Values:
