@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promkit.labels import Labels
-from ruler.store.block import Block, Columns
+from ruler.store.block import Block, Columns, Gather, Window
 from ruler.store.frame import ABSENT, STALE, Times, Values
 from ruler.store.index import Sids
+from ruler.store.log import LaneName
 
 __all__ = ["Keeper", "Lane", "Slots"]
 
 Slots = NDArray[np.intp]
 _FREE = -1
+_ALWAYS = (np.iinfo(np.int64).min + 1, np.iinfo(np.int64).max - 1)
 
 
 class Keeper(Protocol):
@@ -53,7 +55,7 @@ class Keeper(Protocol):
 class Lane:
     """One writer at a time."""
 
-    def __init__(self, keeper: Keeper, name: str, block: Block, block_number: int, clock: int) -> None:
+    def __init__(self, keeper: Keeper, name: LaneName, block: Block, block_number: int, clock: int) -> None:
         self.name = name
         self.block = block
         self.block_number = block_number
@@ -65,6 +67,7 @@ class Lane:
         self.free: list[int] = []
         self.fresh: list[Sids] = []  # series that have no sample yet
         self.open = True
+        self.adopted = False  # whether somebody writes it, since a restart
         self._keeper = keeper
 
     @property
@@ -101,6 +104,11 @@ class Lane:
             self._keeper.amended(self.sids[slots], at_ms, values)
         else:
             self._keeper.strayed(self, self.sids[slots], at_ms, values)
+
+    def window(self) -> Window | None:
+        """All rows that are in the ring, a column a slot."""
+        gather = Gather.of(self.block, self.columns)
+        return self.block.read(gather, *_ALWAYS) if self.width else None
 
     def retire(self, slots: Slots, at_ms: int) -> None:
         """The series of these slots ended; that the row of `at_ms` marks them STALE is up to the writer."""

@@ -118,6 +118,10 @@ class Ragged:
                 parts.append(part)
         return Run.merged(parts)
 
+    def runs(self) -> list[Run]:
+        """All samples, the earliest come first."""
+        return list(self._runs)
+
     def series(self) -> Sids:
         """The series that have samples here, rising."""
         return np.unique(np.concatenate([np.empty(0, np.int64), *(run.sids for run in self._runs)]))
