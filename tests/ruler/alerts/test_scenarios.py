@@ -28,6 +28,7 @@ class Day:
         (self.group,) = parse_rules(rules, "rules.yml", RuleContext(any_name=True)).groups
         self.now_ms = NOW_MS
         self.told: list[Transition] = []
+        self._has_ended = True
         self.since_ms: int | None = None
         book.adopt(self.group.rules, NOW_MS)
 
@@ -45,10 +46,10 @@ class Day:
     def _scrape(self, value: float | str, metric: str) -> None:
         target = {"job": "j", "instance": "a"}
         series = Labels({**target, METRIC_NAME: metric})
-        had = max(self.source.samples.get(series, {NOW_MS: float(STALE)}).items())[1]
         ended = isinstance(value, str)
-        if not ended or had == had:  # a series is marked as ended once
-            self.source.add(series, [(self.now_ms, float(STALE) if ended else float(value))])
+        if not (ended and self._has_ended):  # a series is marked as ended once
+            self.source.add(series, [(self.now_ms, float(STALE if ended else value))])
+        self._has_ended = ended
         self.source.add(Labels({**target, METRIC_NAME: "up"}), [(self.now_ms, 0.0 if value == DOWN else 1.0)])
 
     def _evaluate(self) -> None:
