@@ -33,9 +33,13 @@ T = TypeVar("T")
 _UNCHANGED: tuple[Any, ...] = (Literal, None)  # origins of annotations that pydantic reads as they are
 
 
-@cache
 def model_of(cls: Any) -> "type[Model]":  # noqa: ANN401 - a dataclass
     """The strict model that reads YAML into a dataclass of settings."""
+    return _model_of(cls)
+
+
+@cache
+def _model_of(cls: Any) -> "type[Model]":  # noqa: ANN401 - a dataclass
     from pydantic import create_model, model_validator  # noqa: PLC0415 - see above
 
     from promkit.config import Model, field  # noqa: PLC0415

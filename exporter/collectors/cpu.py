@@ -4,7 +4,7 @@ system_cpu_seconds_total{cpu,mode}   counter  seconds each logical processor spe
 system_cpu_usage_ratio               gauge    0–1, share of all processors' time that was neither idle nor
                                               waiting for I/O, since the last run
 system_cpus                          gauge    logical processors
-system_load1, 5, 15                  gauge    mean length of the run queue, as the kernel has it
+system_load1, system_load5, system_load15   gauge   mean length of the run queue, as the kernel has it
 
 Fails where /proc is not readable.
 """
