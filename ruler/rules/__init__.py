@@ -2,6 +2,7 @@
 
 from ruler.rules.build import escalation_of
 from ruler.rules.context import DEFAULT_CHANNELS, RuleContext
+from ruler.rules.edit import put_rule, remove_rule
 from ruler.rules.evaluation import Breach, Evaluation
 from ruler.rules.format import Exported, export
 from ruler.rules.group import Render, TemplateData, evaluate, recorded
@@ -60,5 +61,7 @@ __all__ = [
     "export",
     "load_files",
     "parse_rules",
+    "put_rule",
     "recorded",
+    "remove_rule",
 ]

@@ -150,7 +150,7 @@ def test_a_large_file_is_read_in_good_time(benchmark_ms: Callable[[Callable[[], 
             "expr": f"sum by (job) (rate(x_{index}[5m])) > 1",
             "labels": {"severity": "page"},
         }
-        for index in range(1_000)
+        for index in range(300)
     ]
     text = json.dumps({"groups": [{"name": "g", "rules": rules}]})
-    assert benchmark_ms(lambda: parse_rules(text, "rules.yml", CONTEXT)) < 5_000
+    assert benchmark_ms(lambda: parse_rules(text, "rules.yml", CONTEXT)) < 2_000
