@@ -5,30 +5,31 @@ costs as much memory as the exporter); everything else goes to `lumina.cli`.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 __all__ = ["main"]
+
+# Subcommand → the module whose `run(argv)` it is.
+_LIGHT = {
+    "exporter": "exporter.main",
+    "ruler": "ruler.main",
+    "analytics": "analytics.main",
+    "up": "lumina.up",
+    "healthcheck": "lumina.healthcheck",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code: 0 fine, 1 faults, 2 usage or configuration."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
-    match argv[:1]:
-        case ["exporter"]:
-            from exporter.main import run  # noqa: PLC0415 - load only what is run
-        case ["ruler"]:
-            from ruler.main import run  # noqa: PLC0415
-        case ["analytics"]:
-            from analytics.main import run  # noqa: PLC0415
-        case ["up"]:
-            from lumina.up import run  # noqa: PLC0415
-        case ["healthcheck"]:
-            from lumina.healthcheck import run  # noqa: PLC0415
-        case _:
-            from lumina.cli import run  # noqa: PLC0415
+    name = argv[0] if argv else ""
+    if name not in _LIGHT:
+        from lumina.cli import run  # noqa: PLC0415 - load only what is run
 
-            return run(argv)
-    return run(argv[1:])
+        return run(argv)
+    process: Callable[[Sequence[str]], int] = import_module(_LIGHT[name]).run
+    return process(argv[1:])
 
 
 if __name__ == "__main__":

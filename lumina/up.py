@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from pathlib import Path
 from types import FrameType
-from typing import cast
+from typing import IO, cast
 
 from lumina.home import DEFAULT_ADDRESSES, prepare
 from promkit.duration import parse_duration
@@ -59,6 +59,7 @@ class Children:
     processes: Sequence[Process]
     say: Callable[[str], None]
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    output: IO[bytes] | None = None  # None: theirs is ours
 
     def tend(self, now: float) -> None:
         """Start who is due; see who has ended, and say so."""
@@ -91,6 +92,8 @@ class Children:
             process.argv,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=self.output,
             start_new_session=True,  # Ctrl-C is ours to pass on
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
         )

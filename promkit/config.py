@@ -23,6 +23,7 @@ from promkit._config_faults import Wrong, describe, locate
 from promkit._config_model import Model, Place, field, resolve, reveal, where
 from promkit._config_reference import Option, reference
 from promkit._config_shape import Shape, find_field
+from promkit._config_shown import shown
 from promkit._config_types import ByteSize, DurationMs, Ratio, Secret, format_bytes
 from promkit._yaml import Document, document
 from promkit._yaml import Path as DocumentPath
@@ -44,6 +45,7 @@ __all__ = [
     "reference",
     "resolve",
     "reveal",
+    "shown",
     "where",
 ]
 

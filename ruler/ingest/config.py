@@ -3,8 +3,9 @@
 What they may ask there that is not done here (a cloud's discovery, OAuth 2.0, proxies) is refused by name.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
@@ -29,15 +30,20 @@ Protocol = Literal[
     "PrometheusText0.0.4",
     "PrometheusText1.0.0",
 ]
+_DISCOVERIES = (
+    "azure consul digitalocean dns docker dockerswarm ec2 eureka gce hetzner http ionos kubernetes kuma"
+    " lightsail linode marathon nerve nomad openstack ovhcloud puppetdb scaleway serverset stackit triton uyuni vultr"
+)
 _NOT_DONE = {
-    "oauth2": "OAuth 2.0",
-    "proxy_url": "a proxy",
-    "proxy_from_environment": "a proxy",
-    "proxy_connect_header": "a proxy",
-    "no_proxy": "a proxy",
-    "convert_classic_histograms_to_nhcb": "native histograms",
-    "native_histogram_bucket_limit": "native histograms",
-    "native_histogram_min_bucket_factor": "native histograms",
+    **{f"{name}_sd_configs": "this discovery is not supported yet" for name in _DISCOVERIES.split()},
+    "oauth2": "OAuth 2.0 is not supported yet",
+    "proxy_url": "a proxy is not supported yet",
+    "proxy_from_environment": "a proxy is not supported yet",
+    "proxy_connect_header": "a proxy is not supported yet",
+    "no_proxy": "a proxy is not supported yet",
+    "convert_classic_histograms_to_nhcb": "native histograms are not supported yet",
+    "native_histogram_bucket_limit": "native histograms are not supported yet",
+    "native_histogram_min_bucket_factor": "native histograms are not supported yet",
 }
 
 
@@ -128,6 +134,8 @@ class ScrapeGlobal(_Limits):
 class Scrape(_Limits):
     """A job: which targets, and how they are scraped."""
 
+    refused: ClassVar[Mapping[str, str]] = _NOT_DONE
+
     job_name: str = field(description="The default of label `job`.", min_length=1)
     scrape_interval: DurationMs = field(0, description="How often; 0: as in `global`.")
     scrape_timeout: DurationMs = field(0, description="How long; 0: as in `global`, at most the interval.")
@@ -154,21 +162,6 @@ class Scrape(_Limits):
     relabel_configs: tuple[RelabelConfig, ...] = field((), description="Steps on a target's labels.")
     metric_relabel_configs: tuple[RelabelConfig, ...] = field((), description="Steps on each series' labels.")
     metric_name_validation_scheme: Literal["", "legacy", "utf8"] = field("", description="Names are UTF-8.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _done_here(cls, data: Any) -> Any:  # noqa: ANN401 - what the file holds
-        for key in data if isinstance(data, dict) else ():
-            if str(key).endswith("_sd_configs") and key != "file_sd_configs":
-                what = "this discovery"
-            elif key in _NOT_DONE and data[key]:
-                what = _NOT_DONE[key]
-            else:
-                continue
-            raise PydanticCustomError(
-                "not_done", "{key}: {what} is not supported", {"key": key, "what": what}
-            )
-        return data
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scrape":

@@ -1,0 +1,1 @@
+"""One file a subcommand, or a family of them."""

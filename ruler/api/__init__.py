@@ -1,0 +1,20 @@
+"""How it is shown to programs: Prometheus' API v1, Alertmanager's v2, and our own under /api/v1/lumina/."""
+
+from ruler.api import alertmanager, lumina, prometheus
+from ruler.api.context import NowMs, Ruler, TheRuler
+from ruler.api.errors import ENVELOPES
+from ruler.api.wire import float_text
+
+__all__ = [
+    "ENVELOPES",
+    "FORM_READS",
+    "ROUTERS",
+    "NowMs",
+    "Ruler",
+    "TheRuler",
+    "float_text",
+]
+
+# Queries may come as a form; they read all the same.
+FORM_READS = tuple(f"/api/v1/{name}" for name in ("query", "query_range", "format_query", "series", "labels"))
+ROUTERS = (prometheus.router, alertmanager.router, lumina.router)

@@ -1,0 +1,329 @@
+"""Alertmanager's HTTP API v2, as its OpenAPI document has it: for amtool, karma, Grafana and Prometheus."""
+
+import platform
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from promkit.errors import ConfigError, LuminaError, NotFound
+from promkit.labels import Labels
+from promkit.matcher_text import parse_matchers
+from promkit.matchers import Matcher, MatchOp, compile_anchored
+from promkit.web import needs
+from promkit.web_config import Role
+from ruler.alerts import Alert, PostedAlert, Silence
+from ruler.api.context import ALERTMANAGER_VERSION, NowMs, Ruler, TheRuler
+from ruler.api.parameters import Parameters, TheParameters
+from ruler.api.wire import iso, parse_iso
+from ruler.delivery import GroupView
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v2", tags=["Alertmanager"])
+OPERATORS = [Depends(needs(Role.OPERATOR))]
+
+ALERTS_MAX = 10_000  # of one POST
+Json = Any  # a JSON document: its shape is the API's
+
+
+class _Body(BaseModel):
+    """Bodies are read as Go does: unknown keys are left alone."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class AlertBody(_Body):
+    """An alert as it is posted."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str] = Field(default_factory=dict)
+    startsAt: str | None = None  # noqa: N815 - the API's names
+    endsAt: str | None = None  # noqa: N815
+    generatorURL: str = ""  # noqa: N815
+
+
+class MatcherBody(_Body):
+    """A matcher of a silence."""
+
+    name: str
+    value: str
+    isRegex: bool  # noqa: N815
+    isEqual: bool = True  # noqa: N815
+
+    def matcher(self) -> Matcher:
+        """As a matcher. QueryError: not a regular expression."""
+        if self.isRegex:
+            op = MatchOp.REGEX if self.isEqual else MatchOp.NOT_REGEX
+        else:
+            op = MatchOp.EQUAL if self.isEqual else MatchOp.NOT_EQUAL
+        return Matcher(self.name, op, self.value)
+
+
+class SilenceBody(_Body):
+    """A silence as it is posted; with `id` it changes that one."""
+
+    id: str | None = None
+    matchers: list[MatcherBody]
+    startsAt: str  # noqa: N815
+    endsAt: str  # noqa: N815
+    createdBy: str  # noqa: N815
+    comment: str
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+_ALERTS = TypeAdapter(list[AlertBody])
+
+
+@router.get("/status")
+def status(ruler: TheRuler) -> Json:
+    """Version, uptime and the delivery configuration in force."""
+    return {
+        "cluster": {"status": "disabled", "peers": []},
+        "versionInfo": {
+            "version": ALERTMANAGER_VERSION,
+            "revision": "",
+            "branch": "",
+            "buildUser": "",
+            "buildDate": "",
+            "goVersion": f"python{platform.python_version()}",
+        },
+        "config": {"original": ruler.settings.delivery_text()},
+        "uptime": iso(ruler.started_ms),
+    }
+
+
+@router.get("/receivers")
+def receivers(ruler: TheRuler) -> Json:
+    """Every receiver's name."""
+    return [{"name": receiver.name} for receiver in ruler.delivery.receivers()]
+
+
+@router.get("/alerts")
+def alerts(ruler: TheRuler, parameters: TheParameters, now_ms: NowMs) -> Json:
+    """Alerts that have not ended, sorted by fingerprint."""
+    wanted = _wanted(parameters)
+    found = []
+    for alert in ruler.book.alerts():
+        if not alert.firing or not all(matcher.matches_labels(alert.labels) for matcher in wanted):
+            continue
+        view = _alert_view(ruler, alert, now_ms)
+        if _shown(view, parameters, "unprocessed"):
+            found.append(view)
+    return sorted(found, key=lambda view: str(view["fingerprint"]))
+
+
+@router.post("/alerts", dependencies=OPERATORS)
+async def post_alerts(request: Request, ruler: TheRuler, now_ms: NowMs) -> Response:
+    """Take alerts in; they are on the disk before the 200. 400: some were wrong, the others are stored."""
+    body = await request.body()
+    try:
+        parsed = _ALERTS.validate_json(body)
+    except ValidationError as error:
+        return _refused(_first(error))
+    if len(parsed) > ALERTS_MAX:
+        return _refused(f"at most {ALERTS_MAX} alerts a request")
+    good, faults = [], []
+    for item in parsed:
+        try:
+            good.append(_posted(item))
+        except LuminaError as error:
+            faults.append(str(error))
+    if good:
+        await run_in_threadpool(ruler.book.post, good, now_ms)
+    return _refused("; ".join(faults)) if faults else Response(status_code=200)
+
+
+@router.get("/alerts/groups")
+def alert_groups(ruler: TheRuler, parameters: TheParameters, now_ms: NowMs) -> Json:
+    """Alerts by the groups in which receivers are told of them."""
+    wanted = _wanted(parameters)
+    found = []
+    for group in ruler.delivery.groups(now_ms):
+        views = [
+            view
+            for alert in group.alerts
+            if all(matcher.matches_labels(alert.labels) for matcher in wanted)
+            and _shown(view := _alert_view(ruler, alert, now_ms), parameters, "muted")
+        ]
+        if views and _receiver_wanted(parameters, group):
+            found.append(
+                {
+                    "labels": dict(group.labels.items()),
+                    "routeLabels": {},
+                    "receiver": {"name": group.receiver},
+                    "alerts": sorted(views, key=lambda view: str(view["fingerprint"])),
+                }
+            )
+    return found
+
+
+@router.get("/silences")
+def silences(ruler: TheRuler, parameters: TheParameters, now_ms: NowMs) -> Json:
+    """Silences: active ones by their end, then pending by their start, then expired, the latest first."""
+    filters = [matcher for text in parameters.all("filter") for matcher in parse_matchers(text)]
+    shown = [
+        silence
+        for silence in ruler.book.silences(now_ms)
+        if parameters.flag(silence.state(now_ms), default=True) and _fits(silence, filters)
+    ]
+    order = {"active": 0, "pending": 1, "expired": 2}
+
+    def rank(silence: Silence) -> tuple[int, int]:
+        state = silence.state(now_ms)
+        key = {"active": silence.ends_ms, "pending": silence.starts_ms, "expired": -silence.ends_ms}[state]
+        return order[state], key
+
+    return [_silence_view(silence, now_ms) for silence in sorted(shown, key=rank)]
+
+
+@router.post("/silences", dependencies=OPERATORS)
+async def post_silence(request: Request, ruler: TheRuler, now_ms: NowMs) -> Response:
+    """Make or change a silence; it is on the disk before the 200. 404: no such id."""
+    try:
+        body = SilenceBody.model_validate_json(await request.body())
+        silence = _silence(body)
+    except ValidationError as error:
+        return _refused(_first(error))
+    except LuminaError as error:
+        return _refused(str(error))
+    try:
+        identifier = await run_in_threadpool(ruler.book.silence, silence, now_ms)
+    except NotFound as error:
+        return _refused(str(error), 404)
+    except LuminaError as error:
+        return _refused(str(error))
+    return JSONResponse({"silenceID": identifier})
+
+
+@router.get("/silence/{identifier}")
+def silence(identifier: str, ruler: TheRuler, now_ms: NowMs) -> Json:
+    """One silence. 404: no such id."""
+    found = next((one for one in ruler.book.silences(now_ms) if one.id == identifier), None)
+    return Response(status_code=404) if found is None else _silence_view(found, now_ms)
+
+
+@router.delete("/silence/{identifier}", dependencies=OPERATORS)
+def expire_silence(identifier: str, ruler: TheRuler, now_ms: NowMs) -> Response:
+    """End a silence now. 404: no such id."""
+    try:
+        ruler.book.expire_silence(identifier, now_ms)
+    except NotFound as error:
+        return _refused(str(error), 404)
+    except LuminaError as error:
+        return _refused(str(error), 500)
+    return Response(status_code=200)
+
+
+def _wanted(parameters: Parameters) -> list[Matcher]:
+    return [matcher for text in parameters.all("filter") for matcher in parse_matchers(text)]
+
+
+def _receiver_wanted(parameters: Parameters, group: GroupView) -> bool:
+    pattern = parameters.text("receiver")
+    return not pattern or compile_anchored(pattern)(group.receiver)
+
+
+def _shown(view: Json, parameters: Parameters, muted: str) -> bool:
+    state = view["status"]
+    pattern = parameters.text("receiver")
+    if pattern:
+        fits = compile_anchored(pattern)
+        if not any(fits(receiver["name"]) for receiver in view["receivers"]):
+            return False
+    if state["state"] == "active" and not parameters.flag("active", default=True):
+        return False
+    flags = {"silenced": "silencedBy", "inhibited": "inhibitedBy", muted: "mutedBy"}
+    return all(parameters.flag(name, default=True) or not state.get(key) for name, key in flags.items())
+
+
+def _alert_view(ruler: Ruler, alert: Alert, now_ms: int) -> Json:
+    suppression = ruler.delivery.suppression(alert, now_ms)
+    suppressed = suppression.silenced_by or suppression.inhibited_by or suppression.muted_by
+    return {
+        "labels": dict(alert.labels.items()),
+        "annotations": dict(alert.annotations),
+        "startsAt": iso(alert.starts_ms),
+        "endsAt": iso(
+            alert.ends_ms if alert.ends_ms is not None else now_ms + ruler.delivery.resolve_timeout_ms
+        ),
+        "updatedAt": iso(alert.updated_ms),
+        "generatorURL": alert.generator_url,
+        "fingerprint": alert.fingerprint,
+        "receivers": [{"name": name} for name in ruler.delivery.receivers_of(alert)],
+        "status": {
+            "state": "suppressed" if suppressed else "active",
+            "silencedBy": list(suppression.silenced_by),
+            "inhibitedBy": list(suppression.inhibited_by),
+            "mutedBy": list(suppression.muted_by),
+        },
+    }
+
+
+def _silence_view(silence: Silence, now_ms: int) -> Json:
+    return {
+        "id": silence.id,
+        "status": {"state": silence.state(now_ms)},
+        "updatedAt": iso(silence.updated_ms),
+        "matchers": [
+            {
+                "name": matcher.name,
+                "value": matcher.value,
+                "isRegex": matcher.op in {MatchOp.REGEX, MatchOp.NOT_REGEX},
+                "isEqual": matcher.op in {MatchOp.EQUAL, MatchOp.REGEX},
+            }
+            for matcher in silence.matchers
+        ],
+        "startsAt": iso(silence.starts_ms),
+        "endsAt": iso(silence.ends_ms),
+        "createdBy": silence.by,
+        "comment": silence.comment,
+        "annotations": dict(silence.annotations),
+    }
+
+
+def _fits(silence: Silence, filters: Iterable[Matcher]) -> bool:
+    """A filter fits a silence by the values that its matchers name, as in Alertmanager."""
+    named = {matcher.name: matcher.value for matcher in silence.matchers}
+    return all(matcher.matches(named.get(matcher.name, "")) for matcher in filters)
+
+
+def _posted(body: AlertBody) -> PostedAlert:
+    labels = Labels(body.labels)
+    if not labels:
+        raise ConfigError("at least one label pair required")
+    starts_ms = parse_iso(body.startsAt) if body.startsAt else None
+    ends_ms = parse_iso(body.endsAt) if body.endsAt else None
+    if starts_ms is not None and ends_ms is not None and ends_ms < starts_ms:
+        raise ConfigError("start time must be before end time")
+    annotations = {name: value for name, value in sorted(body.annotations.items()) if value}
+    return PostedAlert(labels, annotations, starts_ms, ends_ms, body.generatorURL)
+
+
+def _silence(body: SilenceBody) -> Silence:
+    starts_ms, ends_ms = parse_iso(body.startsAt), parse_iso(body.endsAt)
+    if starts_ms is None or ends_ms is None:
+        raise ConfigError("a silence needs a start and an end")
+    return Silence(
+        id=body.id or "",
+        matchers=tuple(matcher.matcher() for matcher in body.matchers),
+        starts_ms=starts_ms,
+        ends_ms=ends_ms,
+        updated_ms=0,
+        by=body.createdBy,
+        comment=body.comment,
+        annotations=body.annotations,
+    )
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg']}" if place else str(fault["msg"])
+
+
+def _refused(text: str, code: int = 400) -> JSONResponse:
+    return JSONResponse(text, status_code=code)

@@ -1,0 +1,269 @@
+"""Our own API, /api/v1/lumina/: what people do to alerts, what was sent and done, reports."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+
+from promkit.config import DurationMs, Model
+from promkit.errors import ConfigError
+from promkit.web import Identity, needs
+from promkit.web_config import Role
+from ruler.alerts import Alert, Transition
+from ruler.api.context import NowMs, TheRuler
+from ruler.api.figures import RANGES_MS, health_figures, report_figures
+from ruler.api.wire import iso
+from ruler.remediation import Run
+
+__all__ = ["alert_json", "router"]
+
+router = APIRouter(prefix="/api/v1/lumina", tags=["Lumina"])
+
+Json = Any  # a JSON document, its shape said in each docstring
+Operator = Annotated[Identity, Depends(needs(Role.OPERATOR))]
+
+
+class Acknowledgement(Model):
+    """Somebody takes an alert on."""
+
+    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
+    comment: str = Field("", max_length=2000, description="a note for the timeline")
+    expires: DurationMs | None = Field(None, description="the alert speaks up again after this long")
+
+
+class Resolution(Model):
+    """Somebody closes an alert."""
+
+    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
+
+
+class Decision(Model):
+    """Somebody approves, refuses or cancels a remedy."""
+
+    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
+
+
+class Switch(Model):
+    """Turn a rule on or off without touching its file."""
+
+    enabled: bool
+    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
+    expires: DurationMs | None = Field(None, description="the file's word counts again after this long")
+
+
+class Message(Model):
+    """A message of a person's or a program's own, through the outbox."""
+
+    receiver: str = Field(description="a receiver's or channel's name")
+    subject: str = Field(max_length=500)
+    text: str = Field(max_length=200_000)
+    html: str = Field("", max_length=500_000)
+
+
+@router.get("/alerts")
+def alerts(ruler: TheRuler, now_ms: NowMs, hours: float = 0, severity: str = "") -> Json:
+    """Active alerts, or with `hours` those that resolved within so long; by severity if asked."""
+    since_ms = now_ms - round(hours * 3_600_000)
+    found = ruler.book.resolved(since_ms) if hours > 0 else ruler.book.alerts()
+    if severity:
+        found = [alert for alert in found if ruler.settings.severities.level(alert.severity) == severity]
+    return _data([alert_json(alert) for alert in found])
+
+
+@router.get("/alerts/{fingerprint}")
+def alert(fingerprint: str, ruler: TheRuler) -> Json:
+    """One alert, with its timeline. 404: unknown."""
+    found = ruler.book.alert(fingerprint)
+    steps = [transition_json(step) for step in ruler.book.timeline(fingerprint)]
+    return _data({**alert_json(found), "timeline": steps})
+
+
+@router.get("/alerts/{fingerprint}/explain")
+def explain(fingerprint: str, ruler: TheRuler, now_ms: NowMs) -> Json:
+    """What was or will be sent, to whom, when and why, or why not. 404: unknown."""
+    return _data(ruler.delivery.explain(fingerprint, now_ms))
+
+
+@router.post("/alerts/{fingerprint}/acknowledge")
+def acknowledge(
+    fingerprint: str, body: Acknowledgement, ruler: TheRuler, now_ms: NowMs, who: Operator
+) -> Json:
+    """Stop escalation and repeats of a firing alert. 404: unknown. 409: not firing."""
+    until_ms = None if body.expires is None else now_ms + body.expires
+    by = _name(who, body.by)
+    return _data(alert_json(ruler.book.acknowledge(fingerprint, by, body.comment, now_ms, until_ms)))
+
+
+@router.post("/alerts/{fingerprint}/unacknowledge")
+def unacknowledge(fingerprint: str, body: Resolution, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
+    """Take an acknowledgement back. 404: unknown. 409: not acknowledged."""
+    return _data(alert_json(ruler.book.unacknowledge(fingerprint, _name(who, body.by), now_ms)))
+
+
+@router.post("/alerts/{fingerprint}/resolve")
+def resolve(fingerprint: str, body: Resolution, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
+    """Close an alert; it fires again only after its condition was false once. 404: unknown. 409: ended."""
+    return _data(alert_json(ruler.book.resolve(fingerprint, _name(who, body.by), now_ms)))
+
+
+@router.get("/timeline")
+def timeline(ruler: TheRuler, after: int = 0, limit: int = 1000) -> Json:
+    """What happened to all alerts, in order, after a sequence number."""
+    found = ruler.book.transitions(after, min(max(limit, 1), 10_000))
+    return _data([transition_json(step) for step in found])
+
+
+@router.post("/rules/{rule}/switch")
+def switch_rule(rule: str, body: Switch, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
+    """Turn a rule on or off, for a time or for good; its file stays as it is. 404: no such rule."""
+    ruler.loop.rule(rule)
+    until_ms = None if body.expires is None else now_ms + body.expires
+    ruler.book.override(rule, body.enabled, _name(who, body.by), now_ms, until_ms)
+    return _data({"rule": rule, "enabled": body.enabled})
+
+
+@router.get("/notifications")
+def notifications(ruler: TheRuler, limit: int = 200, fingerprint: str = "") -> Json:
+    """Records of what was sent: channel, time, sent, failed or pending, error; the latest first."""
+    found = ruler.delivery.notifications(limit=min(max(limit, 1), 10_000), fingerprint=fingerprint)
+    return _data([record.json() for record in found])
+
+
+@router.get("/dead-letters")
+def dead_letters(ruler: TheRuler) -> Json:
+    """Messages that were given up, with the reason."""
+    return _data([letter.json() for letter in ruler.delivery.dead_letters()])
+
+
+@router.post("/dead-letters/{identifier}/retry")
+def retry(identifier: int, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
+    """Send a dead letter again. 404: no such letter."""
+    ruler.delivery.retry(identifier, now_ms)
+    return _data({"id": identifier, "by": who.name})
+
+
+@router.post("/messages")
+def message(body: Message, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
+    """Put a message into the outbox. 404: no such receiver."""
+    del who
+    return _data(
+        {"id": ruler.delivery.send_message(body.receiver, body.subject, body.text, body.html, now_ms)}
+    )
+
+
+@router.get("/remediations")
+def remediations(ruler: TheRuler, limit: int = 200) -> Json:
+    """Runs of remedies, the latest first."""
+    return _data([run_json(run) for run in ruler.remediation.runs(min(max(limit, 1), 10_000))])
+
+
+@router.get("/remediations/audit")
+def audit(ruler: TheRuler, limit: int = 200) -> Json:
+    """Every decision about a remedy with its reason, the latest first."""
+    return _data([asdict(row) for row in ruler.remediation.audit(min(max(limit, 1), 10_000))])
+
+
+@router.post("/remediations/{run}/{decision}")
+def decide(run: int, decision: str, body: Decision, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
+    """`approve`, `refuse` or `cancel` a run. 404: no such run. 409: it is past that."""
+    deeds = {
+        "approve": ruler.remediation.approve,
+        "refuse": ruler.remediation.refuse,
+        "cancel": ruler.remediation.cancel,
+    }
+    if decision not in deeds:
+        raise ConfigError(f"no such decision: {decision!r}", remedy=f"one of {', '.join(deeds)}")
+    deeds[decision](run, _name(who, body.by), now_ms)
+    return _data({"id": run, "decision": decision})
+
+
+@router.get("/health")
+def health(ruler: TheRuler, now_ms: NowMs) -> Json:
+    """S18: critical when a critical alert is active, warning when any is, else healthy; with counts."""
+    return _data(health_figures(ruler, now_ms))
+
+
+@router.get("/report")
+def report(ruler: TheRuler, now_ms: NowMs, range: str = "1h") -> Json:  # noqa: A002 - the API's name
+    """S17: count, min, max, avg, p95, p99 and latest of each metric over 1h, 24h, 7d or 30d, and alerts."""
+    if range not in RANGES_MS:
+        raise ConfigError(f"no such range: {range!r}", remedy=f"one of {', '.join(RANGES_MS)}")
+    return _data(report_figures(ruler, RANGES_MS[range], now_ms))
+
+
+@router.get("/setup")
+def setup(ruler: TheRuler) -> Json:
+    """Channels and actions that rules name and nobody has set up, with the file and key that does."""
+    return _data(
+        [{"name": u.name, "kind": u.kind, "file": u.file, "key": u.key} for u in ruler.settings.unset]
+    )
+
+
+def alert_json(alert: Alert) -> Json:
+    """An alert as S11 has it: id, rule, severity, message, times, status, by whom, level."""
+    ack = alert.acknowledged
+    status = "resolved" if alert.ends_ms is not None and not alert.firing else "active"
+    return {
+        "id": alert.fingerprint,
+        "rule": alert.rule,
+        "name": alert.name,
+        "severity": alert.severity,
+        "message": alert.annotations.get("description") or alert.annotations.get("summary", ""),
+        "labels": dict(alert.labels.items()),
+        "annotations": dict(alert.annotations),
+        "value": alert.value,
+        "phase": alert.phase.value,
+        "status": "acknowledged" if ack is not None and status == "active" else status,
+        "triggered": iso(alert.starts_ms),
+        "resolved": None if alert.firing or alert.ends_ms is None else iso(alert.ends_ms),
+        "acknowledged": None if ack is None else iso(ack.at_ms),
+        "acknowledged_by": None if ack is None else ack.by,
+        "acknowledgement_comment": None if ack is None else ack.comment,
+        "escalation_level": alert.escalation_level,
+        "reason": alert.reason,
+        "no_data": alert.no_data,
+    }
+
+
+def run_json(run: Run) -> Json:
+    """A remedy's run."""
+    return {
+        "id": run.id,
+        "rule": run.rule,
+        "alert": run.fingerprint,
+        "action": run.action,
+        "target": run.target,
+        "phase": run.phase.value,
+        "created": iso(run.created_ms),
+        "started": None if run.started_ms is None else iso(run.started_ms),
+        "finished": None if run.finished_ms is None else iso(run.finished_ms),
+        "by": run.by or "ruler",
+        "reason": run.reason,
+        "plan": run.plan and run.plan.to_json(),
+        "result": run.result and run.result.to_json(),
+    }
+
+
+def transition_json(step: Transition) -> Json:
+    """A row of the timeline."""
+    return {
+        "seq": step.seq,
+        "at": iso(step.at_ms),
+        "at_ms": step.at_ms,
+        "happening": step.happening.value,
+        "id": step.alert.fingerprint,
+        "name": step.alert.name,
+        "rule": step.alert.rule,
+        "value": step.alert.value,
+        "detail": dict(step.detail),
+    }
+
+
+def _name(who: Identity, given: str) -> str:
+    """The login's name, or where nobody logs in the name that was given."""
+    return who.name or given or "anonymous"
+
+
+def _data(data: Json) -> Json:
+    return {"status": "success", "data": data}
