@@ -17,8 +17,6 @@ from ruler.rules.rule import Rule
 __all__ = ["put_rule", "remove_rule"]
 
 HEADER = "# Written by the API, which keeps no comments. Rules to be edited by hand go into other files.\n"
-    "# Written by the ruler's API, which keeps no comments: rules to be edited by hand go into other files.\n"
-)
 _RULES_MAX = 10_000
 
 
