@@ -26,7 +26,7 @@ from promkit.labels import METRIC_NAME, Labels
 from ruler.ingest.numbers import numbers
 from ruler.store import Times, Values
 
-__all__ = ["Layout", "Page", "learn", "metadata"]
+__all__ = ["Layout", "Page", "learn", "metadata", "parsed_line", "prefix_of"]
 
 _NAME, _VALUE, _TIME, _WILD = 0, 1, 2, 3
 # A sample's name and labels; whether they are well formed, the parser says.
@@ -112,12 +112,11 @@ def learn(
             new[prefix] = _canonical(labels, kind)
             draft.add(prefix, _number(text, line, number, openmetrics=openmetrics), _kinds(prefix))
         else:
-            sample = _parsed(line, number, openmetrics=openmetrics)
-            match = _PREFIX.match(line)
-            prefix = line[: match.end()] if match else line
+            sample = parsed_line(line, number, openmetrics=openmetrics)
+            prefix = prefix_of(line)
             if prefix not in known and prefix not in new:
                 new[prefix] = _canonical(sample.labels.merged({METRIC_NAME: sample.name}), kind)
-            draft.add_parsed(prefix, sample, line[len(prefix) :])
+            draft.addparsed_line(prefix, sample, line[len(prefix) :])
     return draft.page(body, openmetrics=openmetrics), new
 
 
@@ -138,7 +137,7 @@ class _Draft:
         self.times.append(time_ms)
         self.kinds.append(kinds)
 
-    def add_parsed(self, prefix: bytes, sample: Sample, rest: bytes) -> None:
+    def addparsed_line(self, prefix: bytes, sample: Sample, rest: bytes) -> None:
         """Note which of the tokens after the prefix are value and time; an exemplar may be anything."""
         kinds = [_NAME] * (prefix.count(b" ") + 1)
         wanted = [_VALUE] if sample.timestamp_ms is None else [_VALUE, _TIME]
@@ -226,16 +225,25 @@ def _number(text: bytes, line: bytes, number: int, *, openmetrics: bool) -> floa
             return float(text)
     except ValueError:
         pass
-    return _parsed(line, number, openmetrics=openmetrics).value
+    return parsed_line(line, number, openmetrics=openmetrics).value
 
 
-def _parsed(line: bytes, number: int, *, openmetrics: bool) -> Sample:
-    """Read one line as the format has it; faults say its number."""
+def prefix_of(line: bytes) -> bytes:
+    """Name and labels of a sample line, as they are spelt."""
+    match = _PREFIX.match(line)
+    return line[: match.end()] if match else line
+
+
+def parsed_line(line: bytes, number: int, *, openmetrics: bool, source: str = "page") -> Sample:
+    """Read one line as the format has it.
+
+    ExpositionError: with the line's number.
+    """
     try:
         families = exposition.parse(line + b"\n# EOF" if openmetrics else line, openmetrics)
     except ExpositionError as error:
         column = error.where.column if isinstance(error.where, Where) else 0
-        raise ExpositionError(error.problem, Where("page", number, column), error.remedy) from None
+        raise ExpositionError(error.problem, Where(source, number, column), error.remedy) from None
     return families[0].samples[0]
 
 
