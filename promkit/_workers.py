@@ -181,7 +181,7 @@ class Supervisor:
             try:
                 close()
             except LuminaError as error:
-                log.error("closing failed", part=name, error=error)  # noqa: TRY400 - no bug
+                log.error("closing failed", part=name, error=error)
             except Exception:
                 log.exception("closing failed by a bug", part=name)
 

@@ -107,7 +107,7 @@ def _reload(on_reload: Callable[[], None] | None) -> None:
     try:
         on_reload()
     except LuminaError as error:
-        log.error("reload refused, the old one stays", error=error)  # noqa: TRY400 - no bug
+        log.error("reload refused, the old one stays", error=error)
     except Exception:
         log.exception("reload failed by a bug, the old one stays")
     notify_systemd("READY=1")
