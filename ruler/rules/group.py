@@ -84,8 +84,16 @@ def evaluate(
             problem = f"exceeded limit of {limit} with {len(breaching)} alerts"
             return Evaluation(rule, at_ms, error=problem, cleared=True)
         evaluation = Evaluation(
-            rule, at_ms, breaching, samples=instant.samples, warnings=found.warnings, series=found.series
+            rule,
+            at_ms,
+            breaching,
+            present=None if rule.present_expr is None else frozenset(),
+            samples=instant.samples,
+            warnings=found.warnings,
+            series=found.series,
         )
+        if not known and rule.no_data.state is not NoDataState.ALERT:
+            return evaluation
         return _with_presence(evaluation, found, instant, known)
     except LuminaError as error:
         return Evaluation(rule, at_ms, error=str(error))
@@ -215,7 +223,7 @@ def _with_presence(
     others = [labels for labels in known if labels not in breaching]
     remembers = rule.no_data.state is NoDataState.ALERT
     if not others and not remembers:
-        return replace(evaluation, present=None if rule.present_expr is None else frozenset())
+        return evaluation
     if rule.present_expr is not None:
         sources = found.looked_at
         if sources is None:
