@@ -32,7 +32,8 @@ Protocol = Literal[
 ]
 _DISCOVERIES = (
     "azure consul digitalocean dns docker dockerswarm ec2 eureka gce hetzner http ionos kubernetes kuma"
-    " lightsail linode marathon nerve nomad openstack ovhcloud puppetdb scaleway serverset stackit triton uyuni vultr"
+    " lightsail linode marathon nerve nomad openstack ovhcloud puppetdb scaleway serverset stackit triton"
+    " uyuni vultr"
 )
 _NOT_DONE = {
     **{f"{name}_sd_configs": "this discovery is not supported yet" for name in _DISCOVERIES.split()},

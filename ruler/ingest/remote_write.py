@@ -21,7 +21,7 @@ from promkit.errors import LimitError, LuminaError
 from promkit.labels import METRIC_NAME, Labels
 from ruler.store import Rejected, Slots, Store, Times, Values
 
-__all__ = ["WriteRequestError", "WriteRequest", "decode", "receive"]
+__all__ = ["WriteRequest", "WriteRequestError", "decode", "receive"]
 
 _BODY_BYTES_MAX = 32 << 20
 _PLAIN_BYTES_MAX = 128 << 20
