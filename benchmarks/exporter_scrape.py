@@ -4,7 +4,7 @@
 
 Both are asked in turn over connections that are kept, as Prometheus does it, with gzip and OpenMetrics; then
 each is started anew a few times, and timed from exec to its first whole page. CPU is user and system time of
-the process over all scrapes. node_exporter shows more metrics of the kernel: KiB is the size of a page, packed.
+the process over all scrapes. node_exporter shows more of the kernel: KiB is the size of a page, packed.
 """
 
 import argparse

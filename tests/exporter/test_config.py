@@ -1,38 +1,14 @@
 """exporter.yml: what it may say, and what is said when it is wrong."""
 
-import json
-import os
 from pathlib import Path
 
 import pytest
 
 from exporter.collectors.http import Settings as HttpSettings
 from exporter.config import Config, owners, sources
-from exporter.reader import DEFAULTS, Reading, read
-from exporter.schema import model_of, plain, restored
-from promkit.config import reference
-from promkit.errors import ConfigError, LuminaError
-
-FULL = """
-collectors:
-  cpu: {every: 5s, timeout: 1s, staleAfter: 1m, series_max: 100}
-  memory: false
-  disk: true
-  process:
-    groups: [{name: api, cmdline: gunicorn, component: api}]
-  http:
-    - name: shop
-      url: https://shop.example.org/health?key=abc
-      basicAuth: {username: a, password: hunter22}
-      expect: {status: [200, 204], body: '"ok"'}
-      tls: {ca_file: ca.pem}
-      body_bytes_max: 64KiB
-  access_log:
-    - {name: shop, path: logs/access.log, endpoints: {compliance: ^/api/compliance}}
-    - {name: batch, path: /var/log/batch.log, format: regex, pattern: '(?P<status>\\d+)'}
-components: {shop: {from: access_log/shop}, nightly: {from: push}}
-data: data
-"""
+from exporter.reader import DEFAULTS, read
+from promkit.errors import ConfigError
+from tests.builders.exporter_files import FULL
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -80,24 +56,6 @@ def test_everything(tmp_path: Path) -> None:
 def test_no_secret_is_shown(tmp_path: Path) -> None:
     config = read(write(tmp_path, FULL), {})
     assert "hunter22" not in repr(config)
-
-
-def test_another_process_reads_the_same(tmp_path: Path) -> None:
-    path = write(tmp_path, FULL)
-    assert Reading(path, os.environ).result() == read(path, {})
-
-
-def test_plain_and_restored(tmp_path: Path) -> None:
-    config = read(write(tmp_path, FULL), {})
-    assert restored(Config, json.loads(json.dumps(plain(config)))) == config
-
-
-def test_the_environment_reaches_the_other_process(tmp_path: Path) -> None:
-    path = write(tmp_path, "collectors: {http: [{name: a, url: '${TARGET}'}]}")
-    config = Reading(path, {**os.environ, "TARGET": "http://x/"}).result()
-    assert [
-        source.settings.url for source in sources(config) if isinstance(source.settings, HttpSettings)
-    ] == ["http://x/"]
 
 
 WRONG = {
@@ -171,32 +129,3 @@ def test_wrong(tmp_path: Path, text: str, why: str) -> None:
         read(write(tmp_path, text), {})
     assert why in str(raised.value)
     assert str(raised.value).startswith(str(tmp_path / "exporter.yml"))
-
-
-def test_all_faults_at_once_also_from_the_other_process(tmp_path: Path) -> None:
-    path = write(tmp_path, "collectors:\n  cpu: {evry: 1s}\n  disk: {timeout: 5}\n")
-    with pytest.raises(ConfigError) as here:
-        read(path, {})
-    with pytest.raises(ConfigError) as apart:
-        Reading(path, os.environ).result()
-    assert str(here.value) == str(apart.value)
-    assert len(str(here.value).splitlines()) == 2
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
-        Reading(tmp_path / "none.yml", os.environ).result()
-
-
-def test_a_reader_that_breaks_is_an_error_of_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(LuminaError, match="could not be read"):
-        Reading(tmp_path / "x.yml", os.environ).result()
-
-
-def test_every_option_is_described() -> None:
-    options = reference(model_of(Config))
-    assert len(options) > 50
-    assert [option.path for option in options if not option.description] == []

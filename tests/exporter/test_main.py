@@ -227,7 +227,7 @@ collectors:
         page = get(f"{url}/metrics")
     assert b"app_probe_status_code" in page
     assert b"app_request_duration_seconds_bucket" in page
-    argv = [peer("promtool"), "check", "metrics"]
+    argv = [str(peer("promtool")), "check", "metrics"]
     done = subprocess.run(argv, input=page, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
