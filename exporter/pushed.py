@@ -8,7 +8,7 @@ text:   an exposition page, text 0.0.4 or OpenMetrics
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from promkit.duration import parse_duration
@@ -29,18 +29,27 @@ _RESERVED = re.compile(r"(exporter|process|python|scrape)_.*|up|ALERTS(_FOR_STAT
 
 
 _KEYS = {"group": str, "ttl": str, "metrics": list}
-_METRIC_KEYS = {"name": str, "value": (int, float), "type": str, "help": str, "labels": dict, "tags": dict}
+_METRIC_KEYS = {
+    "name": str,
+    "value": (int, float),
+    "type": str,
+    "help": str,
+    "unit": str,
+    "labels": dict,
+    "tags": dict,
+}
 _WANTED = {str: "a text", list: "a list", dict: "an object", (int, float): "a number"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Metric:
-    """One sample. `tags` is another name for `labels`; a unit stands at the end of the name."""
+    """One sample. `tags` is another name for `labels`; `unit`, when given, ends the name."""
 
     name: str
     value: float
     type: str
     help: str
+    unit: str
     labels: Mapping[str, str]
 
 
@@ -81,6 +90,9 @@ def _metric(row: object, place: str) -> _Metric:
         raise ConfigError(f"{place}.type: must be gauge or counter", Where("push"))
     if "labels" in keys and "tags" in keys:
         raise ConfigError(f"{place}: give labels or tags, not both", Where("push"))
+    unit = keys.get("unit", "")
+    if unit and not keys["name"].removesuffix("_total").endswith(f"_{unit}"):
+        raise ConfigError(f"{place}: a name ends with its unit, as in x_{_shown(unit)[1:-1]}", Where("push"))
     labels = keys.get("labels", keys.get("tags", {}))
     for label, value in labels.items():
         if not isinstance(value, str):
@@ -89,7 +101,7 @@ def _metric(row: object, place: str) -> _Metric:
         number = float(keys["value"])
     except OverflowError:
         raise ConfigError(f"{place}.value: too large", Where("push")) from None
-    return _Metric(keys["name"], number, kind, keys.get("help", ""), labels)
+    return _Metric(keys["name"], number, kind, keys.get("help", ""), unit, labels)
 
 
 def _object(found: object, place: str, keys: Mapping[str, Any], required: Sequence[str]) -> Mapping[str, Any]:
@@ -137,7 +149,8 @@ def _families(metrics: Sequence[_Metric]) -> Sequence[Family]:
             raise ConfigError(f"{name} is pushed with two types", Where("push"))
         build = counter if same[0].type == "counter" else gauge
         help_text = next((metric.help for metric in same if metric.help), "Pushed.")
-        families.append(build(name, help_text, *((metric.labels, metric.value) for metric in same)))
+        family = build(name, help_text, *((metric.labels, metric.value) for metric in same))
+        families.append(replace(family, unit=next((metric.unit for metric in same if metric.unit), "")))
     return families
 
 

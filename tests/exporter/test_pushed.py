@@ -37,6 +37,11 @@ def test_json() -> None:
     assert pushed.families[0].help == "Sessions."
 
 
+def test_a_unit() -> None:
+    family = from_json(body({"name": "business_scan_seconds", "unit": "seconds", "value": 2})).families[0]
+    assert b"# UNIT business_scan_seconds seconds\n" in render([family], openmetrics=True)
+
+
 def test_page() -> None:
     page = b'# TYPE resource_pool_in_use gauge\nresource_pool_in_use{pool="db"} 4\n'
     assert values(from_page(page, openmetrics=False).families) == {'resource_pool_in_use{pool="db"}': 4}
@@ -57,6 +62,10 @@ BAD_JSON = {
     "value as a text": (body({"name": "a", "value": "1"}), r"metrics\[0\].value: must be a number"),
     "value true": (body({"name": "a", "value": True}), r"metrics\[0\].value: must be a number"),
     "value too large": (body({"name": "a", "value": 10**400}), "too large"),
+    "a name without its unit": (
+        body({**M, "unit": "seconds"}),
+        r"metrics\[0\]: a name ends with its unit, as in x_seconds",
+    ),
     "label no text": (body({**M, "labels": {"b": 1}}), r"metrics\[0\].labels.'b': must be a text"),
     "labels and tags": (body({**M, "labels": {}, "tags": {}}), "not both"),
     "another type": (body({**M, "type": "histogram"}), "gauge or counter"),
