@@ -33,7 +33,8 @@ mirror() {
 }
 
 # An apt of its own: its lists and archives in a scratch folder, sid as its only suite. Proxies, certificates
-# and credentials are the system's, for only folders are set.
+# and credentials are the system's, for only folders are set. Signatures are checked; that a mirror was frozen
+# some weeks ago is no fault here.
 sid_apt() {
     tool=$1
     shift
@@ -46,7 +47,7 @@ fetch_peers() {
         apt-get -q -q update
         address=$(mirror)
     fi
-    [ -n "$address" ] || { say "no Debian mirror is known here: run apt-get update as root first"; return 1; }
+    [ -n "$address" ] || { say "no Debian mirror is known here: run apt-get update as root first"; exit 1; }
 
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
@@ -61,6 +62,8 @@ Dir::Etc::SourceParts "/dev/null";
 Dir::State::Lists "$scratch/lists";
 Dir::Cache "$scratch";
 Acquire::Languages "none";
+Acquire::Check-Valid-Until "false";
+APT::Update::Error-Mode "any";
 EOF
     say "fetching $peer_packages from sid"
     sid_apt get update
@@ -90,7 +93,7 @@ place_templates() {
         say "copied Alertmanager's default templates to $templates"
     else
         say "Alertmanager needs, as root:  mkdir -p $templates && cp $peers$templates/*.tmpl $templates/"
-        return 1
+        status=1
     fi
 }
 
@@ -106,7 +109,8 @@ install_services() {
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" != 0 ]; then
         say "missing; as root:  apt-get install -y --no-install-recommends$missing"
-        return 1
+        status=1
+        return
     fi
     say "installing$missing"
     apt-get -q -q update
@@ -123,11 +127,12 @@ install_services() {
 
 command -v apt-get >/dev/null || { say "this needs Debian: there is no apt-get"; exit 1; }
 status=0
-have_peers || fetch_peers || status=1
-have_peers && { place_templates || status=1; }
-install_services || status=1
+# The last of an or-list is still subject to `set -e`: what fails in it ends the whole.
+have_peers || fetch_peers
+place_templates
+install_services
 
-[ -s "$peers/VERSIONS" ] && cat "$peers/VERSIONS"
+cat "$peers/VERSIONS"
 # shellcheck disable=SC2086  # a list of words
 dpkg-query -W -f='${binary:Package} ${Version}\n' $service_packages 2>/dev/null || true
 exit $status
