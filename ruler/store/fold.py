@@ -111,7 +111,9 @@ def _places(slots: Sids, tile: Sids) -> tuple[np.ndarray[tuple[int], np.dtype[np
 
 
 def _fold_run(writer: ChunkWriter, run: Run, seen: _Seen) -> None:
-    starts = np.flatnonzero(np.concatenate([[len(run) > 0], run.sids[1:] != run.sids[:-1]]))
+    if not len(run):
+        return
+    starts = np.flatnonzero(np.concatenate([[True], run.sids[1:] != run.sids[:-1]]))
     for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(run)], strict=True):
         sid, times = int(run.sids[start]), run.times[start:end]
         writer.column(sid, writer.clock(times), run.values[start:end])

@@ -165,6 +165,7 @@ class History:
         ]
 
     def _parts(self, sids: Sids, start_ms: int, end_ms: int) -> Iterator[tuple[Sids, Times, Values]]:
+        self.writer.flush_until(end_ms)
         with self._lock:  # folds wait, so that no file goes away
             for segment in [*self.segments, self.writer.segment]:
                 if _overlaps(segment.first_ms, segment.last_ms, start_ms, end_ms):

@@ -269,6 +269,9 @@ class Store:
         with self._lock:
             for lane in list(self._lanes.values()):
                 self._sweep(lane, now_ms - self._window_ms)
+            span, horizon_ms = self._ragged.span(), now_ms - self._options.retention_ms
+            if self._options.retention_ms and span is not None and span[0] < horizon_ms:
+                self._forget(self._ragged.take_before(horizon_ms))
             live = self._index.sids()
         history = self._history
         if history is not None:
@@ -298,14 +301,18 @@ class Store:
         history.fold()
         with self._lock:
             dropped = sealed.take_before(now_ms - self._window_ms)
+            if len(dropped):
+                self._raise_floor(int(dropped.times.max()))
             for run in self._ragged.runs():
                 sealed.add(run)
             self._ragged, self._folding = sealed, None
-            if len(dropped):
-                self._raise_floor(int(dropped.times.max()))
-                left = np.setdiff1d(dropped.sids, self._ragged.series())
-                self._homes.leave_ragged(left)
-                self._index.remove(self._homes.homeless(left).tolist())
+            self._forget(dropped)
+
+    def _forget(self, dropped: Run) -> None:
+        """Ragged samples left memory; the lock is held."""
+        left = np.setdiff1d(dropped.sids, self._ragged.series())
+        self._homes.leave_ragged(left)
+        self._index.remove(self._homes.homeless(left).tolist())
 
     def _raise_floor(self, at_ms: int) -> None:
         if self._floor_ms is None or at_ms > self._floor_ms:

@@ -41,6 +41,7 @@ class LogWriter:
         self._pending: list[bytes | memoryview] = []
         self._end = HEADER_BYTES  # where the next frame will begin
         self._numbers: dict[LaneName, int] = {}
+        self._pending_ms: int | None = None  # the earliest sample that is pending
         self.lost_rows = 0
         self._begin(number)
 
@@ -59,26 +60,31 @@ class LogWriter:
             self._add(row_frame(number, at_ms, row))
             layout.offsets.append(start + ROW_VALUES_OFFSET)
             layout.times.append(at_ms)
-            self.segment.see(at_ms, at_ms)
+            self._see(at_ms, at_ms)
 
     def samples(self, run: Run) -> None:
         """Add ragged samples."""
         with self._lock:
             self.segment.samples.append((self._end + 16, len(run)))
             self._add(encode_samples(run))
-            self.segment.see(int(run.times.min()), int(run.times.max()))
+            self._see(int(run.times.min()), int(run.times.max()))
 
     def describe(self, metadata: dict[str, tuple[str, str, str]]) -> None:
         """Add types and helps of metrics."""
         with self._lock:
             self._add(encode_metadata(metadata))
 
+    def flush_until(self, end_ms: int) -> None:
+        """Write what is pending if any of it is that old: a reader of the file wants it."""
+        if self._pending_ms is not None and self._pending_ms <= end_ms:
+            self.flush()
+
     def flush(self) -> bool:
         """Write what is pending and wait for the disk; whether all is there."""
         with self._writing:
             with self._lock:
                 buffers, self._pending = self._pending, []
-                end = self._end
+                end, self._pending_ms = self._end, None
             if not buffers:
                 return not self._failing
             try:
@@ -126,6 +132,10 @@ class LogWriter:
         self._file = file
         self.segment = Segment(path, number)
         self._pending, self._end, self._numbers = [], HEADER_BYTES, {}
+
+    def _see(self, first_ms: int, last_ms: int) -> None:
+        self.segment.see(first_ms, last_ms)
+        self._pending_ms = first_ms if self._pending_ms is None else min(self._pending_ms, first_ms)
 
     def _add(self, buffers: list[bytes | memoryview]) -> None:
         self._pending += buffers
