@@ -11,7 +11,8 @@ By device:
 system_disk_io_read_bytes_total, _written_bytes_total, _reads_total, _writes_total            counter
 system_disk_io_read_seconds_total, _write_seconds_total, _busy_seconds_total                  counter
 
-One mount that fails is told and skipped; a mount that hangs is what the timeout is for.
+One mount that fails is told and skipped. One that hangs takes all with it until it answers, so that those of
+networks are left out unless `fstypes_exclude` says otherwise.
 """
 
 import os
@@ -33,6 +34,7 @@ _PSEUDO = (
     "autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|efivarfs|fusectl|fuse.lxcfs|fuse.portal"
     "|hugetlbfs|iso9660|mqueue|nsfs|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs"
 )
+_NETWORK = r"nfs4?|cifs|smb3|smbfs|9p|afs|ceph|glusterfs|fuse\.(sshfs|glusterfs|s3fs|rclone)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +45,11 @@ class Settings(Common):
         "^/(dev|proc|sys|run|snap|var/lib/(docker|containers|kubelet))($|/)"
     )
     fstypes_exclude: Annotated[Pattern, Option("File systems of a type that matches are left out.")] = (
-        f"^({_PSEUDO})$"
+        rf"^({_PSEUDO}|{_NETWORK})$"
     )
     devices_exclude: Annotated[
         Pattern, Option("Block devices that match are left out of I/O; the default leaves out partitions.")
-    ] = "^(z?ram|loop|fd|sr|([hsv]|xv)d[a-z]+|nvme\\d+n\\d+p|mmcblk\\d+p)\\d+$"
+    ] = r"^(z?ram|loop|fd|sr|([hsv]|xv)d[a-z]+|nvme\d+n\d+p|mmcblk\d+p)\d+$"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,14 @@ LEFT_OUT = {
         "/run/user/0": True,
         "/var/lib/docker/overlay2/x": True,
     },
-    "fstypes_exclude": {"ext4": False, "overlay": False, "tmpfs": True, "cgroup2": True, "zfs": False},
+    "fstypes_exclude": {
+        "ext4": False,
+        "overlay": False,
+        "nfs4": True,
+        "tmpfs": True,
+        "cgroup2": True,
+        "zfs": False,
+    },
     "devices_exclude": {
         "sda": False,
         "sda1": True,
