@@ -29,7 +29,7 @@ def _wrong(text: str) -> PydanticCustomError:
 
 def _positive(duration_ms: int) -> int:
     if duration_ms <= 0:
-        raise PydanticCustomError("expected", "must be longer than 0")
+        raise PydanticCustomError("unit", "must be longer than 0")
     return duration_ms
 
 
@@ -38,7 +38,7 @@ Interval = Annotated[DurationMs, AfterValidator(_positive)]
 
 def _matchers(value: object) -> tuple[Matcher, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise PydanticCustomError("expected", 'must be a list of matchers, as [severity="high"]')
+        raise PydanticCustomError("unit", 'must be a list of matchers, as [severity="high"]')
     try:
         found = [matcher for text in value for matcher in parse_matchers(text)]
     except QueryError as error:
@@ -49,9 +49,11 @@ def _matchers(value: object) -> tuple[Matcher, ...]:
 def _old_matchers(op: MatchOp) -> PlainValidator:
     def read(value: object) -> tuple[Matcher, ...]:
         if not isinstance(value, dict):
-            raise PydanticCustomError("expected", "must be a mapping of labels to values")
+            raise PydanticCustomError("unit", "must be a mapping of labels to values")
         try:
-            return tuple(Matcher(str(name), op, str(text)) for name, text in sorted(value.items()))
+            # Group keys show the old form's expressions anchored, as Alertmanager keeps them.
+            form = "^(?:{})$" if op is MatchOp.REGEX else "{}"
+            return tuple(Matcher(str(name), op, form.format(text)) for name, text in sorted(value.items()))
         except QueryError as error:
             raise _wrong(str(error)) from None
 
@@ -216,7 +218,7 @@ class InhibitConfig(AlertmanagerModel):
 def _ranges(read: Any) -> PlainValidator:  # noqa: ANN401 - one of the readers in intervals
     def all_of(value: object) -> tuple[intervals.Range, ...]:
         if not isinstance(value, list):
-            raise PydanticCustomError("expected", "must be a list")
+            raise PydanticCustomError("unit", "must be a list")
         try:
             return tuple(read(item) for item in value)
         except ValueError as error:

@@ -16,6 +16,7 @@ from ruler.delivery.explain import explain
 from ruler.delivery.gate import Gate
 from ruler.delivery.mute import Suppression, muted_by
 from ruler.delivery.notification import Letter
+from ruler.delivery.order import by_alert, by_labels
 from ruler.delivery.outbox import Outbox, Outcome, Row
 from ruler.delivery.sender import Sender
 from ruler.delivery.setup import Setup
@@ -170,9 +171,10 @@ class Delivery:
             route = setup.router.route(group.receiver, group.route)
             if alerts and route is not None:
                 muting = muted_by(route, setup.intervals, now_ms)
-                view = GroupView(group.receiver, group.labels, group.key, alerts, muting, group.next_flush_ms)
+                shown = tuple(sorted(alerts, key=by_alert))
+                view = GroupView(group.receiver, group.labels, group.key, shown, muting, group.next_flush_ms)
                 views.append(view)
-        return sorted(views, key=lambda view: (str(view.labels), view.receiver))
+        return sorted(views, key=lambda view: (by_labels(view.labels), view.receiver))
 
     def receivers(self) -> list[ReceiverView]:
         """Give all receivers, as they are written."""

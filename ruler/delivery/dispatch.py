@@ -16,11 +16,11 @@ Alertmanager, except where the specification asks for more:
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cmp_to_key
 
 from promkit.labels import Labels
 from ruler.alerts import Alert
 from ruler.delivery.message import Fact, Message, Reason, Status, Target, Told
+from ruler.delivery.order import by_alert
 
 __all__ = ["DEFAULT_TIMING", "Due", "Group", "Member", "Timing", "after_flush", "due", "joined", "pruned"]
 
@@ -166,7 +166,7 @@ class _View:
         if reason is None:
             return None
         alerts = [a for a in self.up if a.cooldown_ms is None or self._is_due(a)] + ended
-        facts = _sorted(Fact.of(alert) for alert in alerts)
+        facts = tuple(sorted((Fact.of(alert) for alert in alerts), key=by_alert))
         return Message(facts, reason, group_labels, forgets=self._forgets()) if facts else None
 
     def _is_due(self, alert: Alert) -> bool:
@@ -265,7 +265,7 @@ def _folded(
         return fresh
     fingerprints = {fact.fingerprint for fact in kept}
     others = [fact for fact in (fresh.facts if fresh else ()) if fact.fingerprint not in fingerprints]
-    return replace(waiting, facts=_sorted((*kept, *others)), late=True, follow=True)
+    return replace(waiting, facts=tuple(sorted((*kept, *others), key=by_alert)), late=True, follow=True)
 
 
 def _overtaken(fact: Fact, firing: set[str], told: Told | None) -> bool:
@@ -273,28 +273,3 @@ def _overtaken(fact: Fact, firing: set[str], told: Told | None) -> bool:
     if fact.status is Status.FIRING:
         return fact.fingerprint not in firing and known is not Status.FIRING
     return fact.fingerprint in firing and known is Status.FIRING
-
-
-# The order of alerts in a message, as Alertmanager has it.
-
-
-def _sorted(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    return tuple(sorted(facts, key=cmp_to_key(_compare)))
-
-
-def _compare(a: Fact, b: Fact) -> int:
-    """By job, by instance (those without come last), then by label sets: the smaller, then name by name."""
-    for name in ("job", "instance"):
-        one, other = a.labels[name], b.labels[name]
-        if one != other:
-            return _sign(not one, not other) or _sign(one, other)
-    if len(a.labels) != len(b.labels):
-        return _sign(len(a.labels), len(b.labels))
-    for name in sorted({*a.labels, *b.labels}):
-        if (one := a.labels[name]) != (other := b.labels[name]):
-            return _sign(one, other)
-    return 0
-
-
-def _sign(one: str | int, other: str | int) -> int:
-    return (one > other) - (one < other)  # type: ignore[operator]  # both of one type

@@ -32,9 +32,7 @@ def checked_url(text: str) -> str:
     except ValueError:
         fits = False
     if not fits:
-        raise PydanticCustomError(
-            "expected", "must be an http or https URL, not {text}", {"text": repr(text)}
-        )
+        raise PydanticCustomError("unit", "must be an http or https URL, not {text}", {"text": repr(text)})
     return text
 
 
@@ -58,9 +56,9 @@ class BasicAuth(_AlertmanagerModel):
     @model_validator(mode="after")
     def _one_password(self) -> "BasicAuth":
         if self.password is not None and self.password_file is not None:
-            raise PydanticCustomError("expected", "has both password and password_file: keep one")
+            raise PydanticCustomError("unit", "has both password and password_file: keep one")
         if self.username and self.username_file is not None:
-            raise PydanticCustomError("expected", "has both username and username_file: keep one")
+            raise PydanticCustomError("unit", "has both username and username_file: keep one")
         return self
 
 
@@ -122,7 +120,7 @@ class HttpConfig(_AlertmanagerModel):
         ]
         if sum(way is not None for way in ways) > 1:
             raise PydanticCustomError(
-                "expected",
+                "unit",
                 "has more than one of basic_auth, authorization, oauth2 and bearer_token: keep one",
             )
         return self

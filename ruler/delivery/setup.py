@@ -121,7 +121,8 @@ class _Maker:
             self._inhibit(rule) for rule in (self._delivery.inhibit_rules if self._delivery else ())
         )
         if self._faults:
-            raise ConfigErrors(self._faults) if len(self._faults) > 1 else self._faults[0]
+            faults = sorted(self._faults, key=_position)
+            raise ConfigErrors(faults) if len(faults) > 1 else faults[0]
         timing = root.timing if self._delivery else replace(DEFAULT_TIMING, wait_ms=CHANNEL_WAIT_MS)
         own = {name: _channel_route(name, timing) for name in integrations}
         unset = [one.missing for ways in integrations.values() for one in ways if one.missing]
@@ -301,6 +302,11 @@ class _Maker:
         )
         children = tuple(self._route(child, route, receivers, intervals) for child in config.routes)
         return replace(route, routes=children)
+
+
+def _position(fault: ConfigError) -> tuple[str, int, int]:
+    where = fault.where if isinstance(fault.where, Where) else Where(str(fault.where))
+    return where.source, where.line, where.column
 
 
 def _timing(config: RouteConfig, base: Timing) -> Timing:

@@ -26,7 +26,7 @@ def _checked(secret: Secret) -> Secret:
     if scheme not in {"http", "https"} or not host:
         # The address itself is a secret.
         raise PydanticCustomError(
-            "expected", "must be an http or https URL, not one of scheme {scheme}", {"scheme": repr(scheme)}
+            "unit", "must be an http or https URL, not one of scheme {scheme}", {"scheme": repr(scheme)}
         )
     return secret
 

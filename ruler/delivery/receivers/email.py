@@ -5,6 +5,7 @@ mails about a group answer one that never was, so that mail programs show them t
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.errors import HeaderParseError
@@ -28,13 +29,14 @@ from ruler.template import TemplateError
 __all__ = ["EMAIL", "Config", "HostPort"]
 
 _IMPLICIT_TLS_PORT = 465
+_ADDRESS = re.compile(r"[^\s<>,;\"@]+@[^\s<>,;\"@]+")
 
 
 def _host_port(text: str) -> str:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > 65_535:
         raise PydanticCustomError(
-            "expected", "must be host:port, as smtp.example.org:587, not {text}", {"text": repr(text)}
+            "unit", "must be host:port, as smtp.example.org:587, not {text}", {"text": repr(text)}
         )
     return text
 
@@ -96,10 +98,7 @@ def request(config: Config, notification: Notification) -> MailRequest:
 
 
 def _addresses(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(address for _, address in getaddresses([text], strict=True) if "@" in address)
-    except (HeaderParseError, ValueError):
-        return ()
+    return tuple(address for _, address in getaddresses([text]) if _ADDRESS.fullmatch(address))
 
 
 def _smarthost(config: Config) -> Smarthost:

@@ -2,9 +2,10 @@
 
 POST url {version, groupKey, truncatedAlerts, receiver, status, notification_reason, alerts: [{status, labels,
 annotations, startsAt, endsAt, generatorURL, fingerprint}], groupLabels, commonLabels, commonAnnotations,
-externalURL, lumina: {key, attempt, late, firstTriedAt, alerts: {fingerprint: {severity, value, rule, …}}}}
+externalURL, lumina: {key, attempt, late, owedSince, alerts: {fingerprint: {severity, value, rule, …}}}}
 
-Any 2xx is a yes. The header Idempotency-Key (as lumina.key) is the same for repeats of the same message.
+`lumina` is there for alerts of our own rules and for late messages. Any 2xx is a yes. The header
+Idempotency-Key (as lumina.key) is the same for repeats of the same message.
 """
 
 import json
@@ -75,13 +76,22 @@ def payload(config: Config, notification: Notification) -> dict[str, Any]:
         "version": "4",
         "groupKey": notification.group_key,
         "truncatedAlerts": len(facts) - len(cut),
+        **_ours(notification, cut),
+    }
+
+
+def _ours(notification: Notification, facts: tuple[Fact, ...]) -> dict[str, Any]:
+    """Tell what Alertmanager has no words for; nothing, where it has words for all."""
+    if not notification.late and not any(fact.rule for fact in facts):
+        return {}
+    return {
         "lumina": {
             "key": notification.key,
             "attempt": notification.attempt,
             "late": notification.late,
             "owedSince": rfc3339(notification.created_ms),
-            "alerts": {fact.fingerprint: _more(fact) for fact in cut},
-        },
+            "alerts": {fact.fingerprint: _more(fact) for fact in facts},
+        }
     }
 
 
@@ -112,7 +122,6 @@ def _alert(fact: Fact) -> dict[str, Any]:
 
 
 def _more(fact: Fact) -> dict[str, Any]:
-    """Tell what Alertmanager has no words for."""
     more: dict[str, Any] = {"severity": fact.severity, "rule": fact.rule, "reason": fact.reason}
     if fact.value is not None:
         more["value"] = repr(fact.value)
