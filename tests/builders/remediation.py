@@ -122,9 +122,12 @@ class House:
     """One rule's world under a manual clock."""
 
     def __init__(
-        self, folder: Path, rule: Rule | None = None, config: RemediationConfig | None = None
+        self,
+        rule: Rule | None = None,
+        config: RemediationConfig | None = None,
+        folder: Path | None = None,  # where state is kept: a crash needs one
     ) -> None:
-        self.folder = folder
+        self.url = f"sqlite:///{folder}/state.db" if folder else "sqlite://"
         self.rule = rule or a_sick_rule()
         self.config = config or a_config()
         self.now_ms = NOW_MS
@@ -135,7 +138,7 @@ class House:
 
     def start(self) -> None:
         """Start the ruler, or start it again after a crash: only what is on the disk is known."""
-        self.database = Database.open(f"sqlite:///{self.folder}/state.db")
+        self.database = Database.open(self.url)
         self.book = Book(self.database)
         self.book.adopt([self.rule], self.now_ms)
         self.remediation = Remediation(self.config, self.book, self.database, self.samples)

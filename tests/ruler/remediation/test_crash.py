@@ -46,7 +46,7 @@ class FragileHouse(House):
     def __init__(self, folder: Path, remedy: Remedy) -> None:
         self.points_left: int | None = None
         self._fragile = FragileDeeds(self)
-        super().__init__(folder, a_sick_rule(remedy, cooldown_ms=0))
+        super().__init__(a_sick_rule(remedy, cooldown_ms=0), folder=folder)
 
     def start(self) -> None:
         self.deeds = self._fragile
@@ -81,7 +81,7 @@ HAPPENINGS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(HAPPENINGS, st.integers(1, 3), st.booleans())
 def test_never_more_than_its_limits(happenings: list[tuple[str, int | None]], runs: int, own: bool) -> None:  # noqa: FBT001 - drawn
     limits = Limits(runs=runs, per_ms=PER_MS, cooldown_ms=0)

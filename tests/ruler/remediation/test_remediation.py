@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ NO_DATA = {"no data": NoData(), "gone": NoData(NoDataState.KEEP)}
 
 
 @pytest.fixture
-def house_of(tmp_path: Path) -> Iterator[HouseOf]:
+def house_of() -> Iterator[HouseOf]:
     built: list[House] = []
 
     def build(
@@ -34,7 +33,7 @@ def house_of(tmp_path: Path) -> Iterator[HouseOf]:
         **config: Any,
     ) -> House:
         wanted = rule or a_sick_rule(remedy, no_data=no_data or NoData())
-        house = House(tmp_path, wanted, a_config(**config) if config else None)
+        house = House(wanted, a_config(**config) if config else None)
         built.append(house)
         return house
 
