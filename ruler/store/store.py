@@ -115,12 +115,14 @@ class Store:
         """All samples of the series that fit, start ≤ t ≤ end; a series of a frame may have none."""
         with self._lock:
             plan = self._selections.plan(matchers)
-            frames = self._ragged_frames(plan, start_ms, end_ms) if len(plan.ragged) else []
+            ragged = self._ragged_frames(plan, start_ms, end_ms) if len(plan.ragged) else []
             deep = self._is_deep(start_ms)
+        frames = []  # where two have a sample of one instant, the earlier in this list stands: rows first
         for part in plan.parts:
             window = part.block.read(part.gather, start_ms, end_ms)
             if window is not None:
                 frames.append(Frame(part.labels, window.times, part.gather.clock, window.values, part.key))
+        frames += ragged
         if deep:
             frames += self._deep_frames(matchers, plan, start_ms, end_ms)
         return merged(frames) if deep or plan.mixed else frames
