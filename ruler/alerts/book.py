@@ -162,10 +162,14 @@ class Book:
 
     def expire(self, now_ms: int) -> list[Transition]:
         """End what ends by itself: posted alerts, acknowledgements, overrides, old silences and history."""
-        self._overrides.expire(now_ms)
         self._silences.prune(now_ms)
         with self._database.exclusive():
             change = Change(now_ms)
+            if self._overrides.expire(now_ms) and self._adopted:
+                for rule_id, states in self._shelf.states.items():
+                    rule = self._shelf.rules[rule_id]
+                    if not self._overrides.enabled(rule):
+                        change.move(rule_id, states, {}, ended(rule, states, now_ms, "rule disabled"))
             for labels, posted in self._shelf.posted.items():
                 if posted.alert.ends_ms is not None and posted.alert.ends_ms <= now_ms:
                     change.post(labels, posted, None)

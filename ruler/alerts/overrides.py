@@ -56,14 +56,15 @@ class Overrides:
                 connection.execute(statement.on_conflict_do_update(index_elements=["rule"], set_=row))
             self._all = {**self._all, rule: override}
 
-    def expire(self, now_ms: int) -> None:
-        """Let the files' word hold again where the time is up."""
+    def expire(self, now_ms: int) -> bool:
+        """Let the files' word hold again where the time is up; tells whether it was anywhere."""
         over = [
             name for name, one in self._all.items() if one.until_ms is not None and one.until_ms <= now_ms
         ]
         if not over:
-            return
+            return False
         with self._database.exclusive():
             with self._database.write() as connection:
                 connection.execute(delete(rule_overrides).where(rule_overrides.c.rule.in_(over)))
             self._all = {name: one for name, one in self._all.items() if name not in over}
+            return True

@@ -14,7 +14,7 @@ from ruler.alerts.alert import Acknowledgement, Alert, Happening, Phase, State, 
 from ruler.alerts.change import Change, States
 from ruler.alerts.history import History
 from ruler.alerts.step import alert_of
-from ruler.alerts.view import generator_url, merged, standing
+from ruler.alerts.view import between, generator_url, merged
 from ruler.database import Database, acknowledgements, beats
 from ruler.rules import Rule, RuleKind, Severities
 
@@ -146,7 +146,9 @@ class Shelf:
             alerts.append(posted.alert)
         if not alerts:
             return None
-        return self._decorated(merged(alerts, self._severities.rank), labels, change)
+        alert = merged(alerts, self._severities.rank)
+        # Acknowledgement and level end where firing ends.
+        return self._decorated(alert, labels, change) if alert.firing else alert
 
     def _decorated(self, alert: Alert, labels: Labels, change: Change) -> Alert:
         taken, level = self.acknowledged, self._levels.get(labels, 0)
@@ -165,16 +167,17 @@ class Shelf:
             if rule_id:
                 alert = replace(alert, generator_url=self._url(self.rules[rule_id]))
             now = view.get(labels)
-            if transition.happening in _PHASES and self._sources(labels, change) > 1:
-                was = self.alerts.get(labels)
-                before = standing(Phase.INACTIVE if was is None else was.phase)
-                after = standing(Phase.INACTIVE if now is None else now.phase)
-                if labels in moved or before == after:
-                    continue
+            happening: Happening | None = transition.happening
+            if happening in _PHASES and self._sources(labels, change) > 1:
+                happening = None if labels in moved else between(_phase(self.alerts.get(labels)), _phase(now))
+                if now is not None and happening not in {Happening.RESOLVED, Happening.INACTIVE}:
+                    alert = now
                 moved.add(labels)
-                alert = now if now is not None and now.phase is alert.phase else alert
+            if happening is None:
+                continue
             # An acknowledgement ends with the alert, but its last message still says who had it.
-            told.append(replace(transition, alert=self._decorated(alert, labels, Change(change.now_ms))))
+            alert = self._decorated(alert, labels, Change(change.now_ms))
+            told.append(replace(transition, happening=happening, alert=alert))
         return told
 
     def _sources(self, labels: Labels, change: Change) -> int:
@@ -238,6 +241,10 @@ class Shelf:
                 )
             stand_ins[rule_id] = rule
         return stand_ins
+
+
+def _phase(alert: Alert | None) -> Phase:
+    return Phase.INACTIVE if alert is None else alert.phase
 
 
 def _changed(before: States, after: States) -> dict[Labels, State]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from urllib.parse import quote_plus
 
-from ruler.alerts.alert import Alert, Phase
+from ruler.alerts.alert import Alert, Happening, Phase
 from ruler.rules import Rule
 
-__all__ = ["generator_url", "merged", "standing"]
+__all__ = ["between", "generator_url", "merged"]
 
 _STANDING = {Phase.INACTIVE: 0, Phase.RESOLVED: 0, Phase.PENDING: 1, Phase.RECOVERING: 2, Phase.FIRING: 3}
 
@@ -18,6 +18,27 @@ _STANDING = {Phase.INACTIVE: 0, Phase.RESOLVED: 0, Phase.PENDING: 1, Phase.RECOV
 def standing(phase: Phase) -> int:
     """How far up a phase is: of several, the highest is shown."""
     return _STANDING[phase]
+
+
+def between(before: Phase, after: Phase) -> Happening | None:
+    """What happened to an alert of several sources, as a whole; None: it stands where it stood.
+
+    Recovering is firing still: only what leaves both behind is resolved.
+    """
+    was, now = standing(before), standing(after)
+    if was == now:
+        return None
+    if now < standing(Phase.RECOVERING) <= was:
+        return Happening.RESOLVED
+    match after:
+        case Phase.FIRING:
+            return Happening.RELAPSED if before is Phase.RECOVERING else Happening.FIRING
+        case Phase.RECOVERING:
+            return Happening.RECOVERING if before is Phase.FIRING else Happening.FIRING
+        case Phase.PENDING:
+            return Happening.PENDING
+        case Phase.INACTIVE | Phase.RESOLVED:
+            return Happening.INACTIVE
 
 
 def merged(alerts: Sequence[Alert], rank: Callable[[str], int | None]) -> Alert:

@@ -92,6 +92,14 @@ class TestRules:
         assert book.enabled(RULE)
         assert open_book().enabled(RULE)
 
+    def test_a_rule_that_was_switched_on_for_a_while_ends_its_alerts_with_it(self, book: Book) -> None:
+        off = replace(RULE, enabled=False)
+        book.adopt([off], NOW_MS)
+        book.override("busy", True, "ann", NOW_MS, NOW_MS + 10 * MINUTE)
+        play(book, off, "###")
+        told = book.expire(NOW_MS + 10 * MINUTE)
+        assert [(t.happening, t.alert.reason) for t in told] == [(Happening.RESOLVED, "rule disabled")]
+
     def test_a_reload_gives_present_alerts_the_new_channels(self, book: Book) -> None:
         play(book, RULE, "###")
         book.adopt([replace(RULE, channels=("sms",))], NOW_MS + 90_000)
@@ -127,6 +135,17 @@ class TestSameFingerprint:
             told += [(index, name) for name in happened(play(book, slow, late, now_ms))]
             assert len(book.alerts()) == (0 if index == 3 else 1)
         assert told == [(0, "firing"), (3, "resolved")]
+
+    def test_recovering_by_one_and_firing_by_another_is_firing_on(self, book: Book) -> None:
+        slow = a_rule("slow", timing=Timing(recover_ms=10 * MINUTE))
+        late = a_rule("late", timing=Timing(for_ms=MINUTE))
+        told = []
+        for index in range(5):
+            now_ms = NOW_MS + index * STEP_MS
+            told += happened(play(book, slow, "#" if index == 0 else ".", now_ms))
+            told += happened(play(book, late, "#", now_ms))
+        assert told == ["firing", "recovering", "relapsed"]
+        assert len(book.alerts()) == 1
 
     def test_asks_for_the_channels_of_all(self, book: Book) -> None:
         play(book, a_rule("one", channels=("email",)), "#")
@@ -332,7 +351,7 @@ class TestRestart:
         again.adopt([rule], NOW_MS + 121 * MINUTE)
         assert happened(play(again, rule, "#", NOW_MS + 180 * MINUTE)) == ["firing"]
 
-    @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         signs=st.text("#.", min_size=1, max_size=12),
         at=st.integers(0, 12),
