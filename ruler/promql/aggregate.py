@@ -15,6 +15,7 @@ __all__ = ["AGGREGATIONS", "aggregate"]
 # Groups up to this size are summed one series after the other, exactly as Prometheus does; larger ones by
 # halves, with the same compensation, so that 10 000 series take 14 additions of arrays and not 10 000.
 SEQUENTIAL_MAX = 64
+CELLS_MAX = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,10 @@ def _sum(cells: Grouped) -> Values:
 def _summed(values: Values, groups: Groups) -> tuple[Values, Values]:
     """The sum of each group, and what its rounding dropped; absent cells are 0. [K, G]."""
     if int(groups.sizes.max()) > SEQUENTIAL_MAX:
-        return _summed_by_halves(values, groups)
+        height = max(1, CELLS_MAX // values.shape[1])  # steps at a time, so that they stay in the cache
+        slices = [values[top : top + height] for top in range(0, len(values), height)]
+        parts = [_summed_by_halves(part, groups) for part in slices]
+        return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
     summed = values[:, groups.starts]
     dropped = np.zeros(summed.shape)
     for members, columns in groups.index.derived("ranks", lambda: _ranks(groups)):
@@ -92,38 +96,42 @@ def _ranks(groups: Groups) -> list[tuple[Positions, Positions]]:
 
 @dataclass(frozen=True, slots=True)
 class Halving:
-    """One level of a sum by halves: these columns go on, and to some of them a neighbour is added."""
+    """One level of a sum by halves: columns in this order, the next `pairs` added to the first `pairs`."""
 
-    left: Positions
-    with_partner: Positions
-    right: Positions
+    order: Positions
+    pairs: int
 
 
-def _halvings(groups: Groups) -> list[Halving]:
+def _halvings(groups: Groups) -> tuple[list[Halving], Positions]:
+    """The levels down to one column a group, and where each group's column stands then."""
     levels = []
-    starts, sizes = groups.starts, groups.sizes
-    while int(sizes.max()) > 1:
-        halves = (sizes + 1) // 2
-        new_starts = np.concatenate([[0], np.cumsum(halves)[:-1]])
-        which = np.repeat(np.arange(len(sizes)), halves)
-        place = 2 * (np.arange(len(which)) - new_starts[which])
-        left = starts[which] + place
-        with_partner = np.flatnonzero(place + 1 < sizes[which])
-        levels.append(Halving(left, with_partner, left[with_partner] + 1))
-        starts, sizes = new_starts, halves
-    return levels
+    which = np.repeat(np.arange(len(groups.index)), groups.sizes)
+    while len(which) > len(groups.index):
+        together = np.argsort(which, kind="stable")
+        sizes = np.bincount(which)
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        rank = np.arange(len(which)) - np.repeat(starts, sizes)
+        is_left = rank % 2 == 0
+        is_paired = is_left & (rank + 1 < np.repeat(sizes, sizes))
+        left, alone = together[is_paired], together[is_left & ~is_paired]
+        right = together[np.flatnonzero(is_paired) + 1]
+        levels.append(Halving(np.concatenate([left, right, alone]), len(left)))
+        which = which[np.concatenate([left, alone])]
+    return levels, np.argsort(which, kind="stable")
 
 
 def _summed_by_halves(values: Values, groups: Groups) -> tuple[Values, Values]:
     summed, dropped = values, np.zeros(values.shape)
-    for level in groups.index.derived("halvings", lambda: _halvings(groups)):
-        more, more_dropped = summed[:, level.right], dropped[:, level.right]
-        summed, dropped = summed[:, level.left], dropped[:, level.left]
-        paired = level.with_partner
-        total, error = sums.two_sum(summed[:, paired], more)
-        dropped[:, paired] += more_dropped + error
-        summed[:, paired] = total
-    return summed, dropped
+    levels, places = groups.index.derived("halvings", lambda: _halvings(groups))
+    for level in levels:
+        summed, dropped = summed.take(level.order, axis=1), dropped.take(level.order, axis=1)
+        half, rest = level.pairs, 2 * level.pairs
+        total, error = sums.two_sum(summed[:, :half], summed[:, half:rest])
+        error += dropped[:, :half]
+        error += dropped[:, half:rest]
+        summed = np.concatenate([total, summed[:, rest:]], axis=1)
+        dropped = np.concatenate([error, dropped[:, rest:]], axis=1)
+    return summed[:, places], dropped[:, places]
 
 
 def _avg(cells: Grouped) -> Values:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from promkit.duration import format_duration
 from promkit.labels import METRIC_NAME
 from promkit.matchers import Matcher, MatchOp
-from ruler.promql.text import format_general, is_legacy_name, quote
+from ruler.promql.text import format_fixed, is_legacy_name, quote
 
 __all__ = [
     "AGGREGATORS_WITH_PARAMETER",
@@ -67,7 +67,7 @@ class NumberLiteral:
     def __str__(self) -> str:
         if self.is_duration and math.isfinite(self.value):
             return format_duration(round(self.value * 1000))
-        return format_general(self.value)
+        return format_fixed(self.value)
 
 
 @dataclass(frozen=True, slots=True)

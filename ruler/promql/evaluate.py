@@ -262,8 +262,8 @@ class Evaluator:
         scalars = [other.values[:, np.newaxis] for other in others if isinstance(other, Scalars)]
         if isinstance(subject, Ranges):
 
-            def compute(part: Windows) -> Values:
-                values: Values = function.call(part, *scalars)
+            def compute(piece: Windows, rows: slice) -> Values:
+                values: Values = function.call(piece, *(scalar[rows] for scalar in scalars))
                 return values
 
             table = over(context, subject, compute, least=function.least)

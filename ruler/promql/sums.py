@@ -10,7 +10,7 @@ import numpy as np
 
 from ruler.store import Mask, Values
 
-__all__ = ["add", "mean", "total", "two_sum"]
+__all__ = ["add", "halved", "mean", "total", "two_sum"]
 
 
 def two_sum(one: Values, other: Values) -> tuple[Values, Values]:
@@ -27,6 +27,21 @@ def add(summed: Values, dropped: Values, more: Values, live: Mask | None) -> tup
     if live is None:
         return rounded, error
     return np.where(live, rounded, summed), np.where(live, error, dropped)
+
+
+def halved(values: Values) -> tuple[Values, Values]:
+    """The sums along the first axis, by halves, and what was dropped. [W, …] → […].
+
+    For many rows of few cells: the number of steps in Python grows with the logarithm of W.
+    """
+    dropped = np.zeros(values.shape)
+    while len(values) > 1:
+        half = len(values) // 2
+        summed, error = two_sum(values[:half], values[half : 2 * half])
+        error += dropped[:half] + dropped[half : 2 * half]
+        values = np.concatenate([summed, values[2 * half :]])
+        dropped = np.concatenate([error, dropped[2 * half :]])
+    return values[0], dropped[0]
 
 
 def total(summed: Values, dropped: Values) -> Values:

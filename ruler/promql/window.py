@@ -20,6 +20,8 @@ __all__ = ["Ranges", "Windows", "latest", "rows_until", "windows"]
 
 CELLS_MAX = 1 << 17  # of one step of work: what stays in the processor's cache
 GATHERED_MAX = 1 << 21  # of samples laid side by side
+ROWS_FEW = 64
+CELLS_MANY = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Windows:
 
     def at(self, rows: Positions) -> Values:
         """The values in these rows [K, C], each kept inside the frame. → [K, S]."""
-        rows = np.clip(rows, 0, self.values.shape[0] - 1)
+        rows = _inside(rows, self.values.shape[0])
         if self.one_clock:
             if len(rows) == 1:
                 row = int(rows[0, 0])
@@ -53,7 +55,7 @@ class Windows:
 
     def times_at(self, rows: Positions) -> Times:
         """The times in these rows [K, C], each kept inside the frame. → [K, C]."""
-        rows = np.clip(rows, 0, self.times.shape[0] - 1)
+        rows = _inside(rows, self.times.shape[0])
         taken: Times = self.times[rows, np.arange(self.times.shape[1])]
         return taken
 
@@ -85,26 +87,64 @@ class Windows:
             row = self.low + place
             yield row, None if place < shortest else row < self.high
 
-    def gathered(self) -> tuple[Values, Positions]:
-        """All samples side by side. → values [W, K, S], 0 past a window's end; their count [K, S]."""
-        size = self.high - self.low
-        shape = (int(size.max(initial=0)), len(self.ends), self.values.shape[1])
-        laid = np.zeros(shape)
-        for place, (values, live) in enumerate(self.walk()):
-            laid[place] = values if live is None else np.where(live, values, 0.0)
-        return laid, np.broadcast_to(self.count, shape[1:])
+    @property
+    def longest(self) -> int:
+        """How many samples the fullest window holds."""
+        return int((self.high - self.low).max(initial=0))
 
-    def split(self) -> Iterator["Windows"]:
-        """The same in slices of columns, so that what is computed from one stays small."""
-        steps, columns = len(self.ends), self.values.shape[1]
-        longest = max(1, int((self.high - self.low).max(initial=0)))
-        width = max(1, min(CELLS_MAX // max(1, steps), GATHERED_MAX // max(1, steps * longest)))
-        if width >= columns:
-            yield self
-            return
-        for start in range(0, columns, width):
-            columns_here = slice(start, start + width)
-            yield replace(self, clock=self.clock[columns_here], values=self.values[:, columns_here])
+    @property
+    def is_long(self) -> bool:
+        """Tell whether there are so many rows, of so few cells each, that a step in Python a row is dear."""
+        return self.longest > ROWS_FEW and len(self.ends) * self.values.shape[1] < CELLS_MANY
+
+    def gathered(self, fill: float = 0.0) -> Values:
+        """All samples side by side. → [W, K, S], `fill` past a window's end."""
+        place = np.arange(self.longest)[:, np.newaxis, np.newaxis]
+        rows = self.low + place  # [W, K, C]
+        live = None if (self.high - self.low == self.longest).all() else rows < self.high
+        rows = _inside(rows, self.values.shape[0])
+        laid: Values
+        if self.one_clock:
+            laid = self.values[rows[:, :, 0]]
+        else:
+            laid = self.values[rows[:, :, self.clock], np.arange(self.values.shape[1])]
+        if live is not None:
+            laid = np.where(live if live.shape[2] == 1 else live[:, :, self.clock], laid, fill)
+        return laid
+
+    def gathered_times(self) -> Times:
+        """The times of `gathered`, of each clock. → [W, K, C], any past a window's end."""
+        place = np.arange(self.longest)[:, np.newaxis, np.newaxis]
+        rows = _inside(self.low + place, self.times.shape[0])
+        taken: Times = self.times[rows, np.arange(self.times.shape[1])]
+        return taken
+
+    def split(self) -> Iterator[tuple[slice, slice, "Windows"]]:
+        """The same in pieces, so that what is computed from one stays small. → steps, columns, piece."""
+        steps, columns, longest = len(self.ends), self.values.shape[1], max(1, self.longest)
+        height = min(steps, max(1, GATHERED_MAX // longest))
+        width = max(1, min(CELLS_MAX // height, GATHERED_MAX // (height * longest)))
+        for top in range(0, steps, height):
+            here = slice(top, min(top + height, steps))
+            for left in range(0, columns, width):
+                across = slice(left, min(left + width, columns))
+                yield here, across, self._piece(here, across)
+
+    def _piece(self, steps: slice, columns: slice) -> "Windows":
+        whole = columns.start == 0 and columns.stop == self.values.shape[1]
+        if whole and steps.stop - steps.start == len(self.ends):
+            return self
+        used, clock = np.unique(self.clock[columns], return_inverse=True)
+        return replace(
+            self,
+            times=self.times[:, used],
+            clock=clock,
+            values=self.values[:, columns],
+            low=self.low[steps][:, used],
+            high=self.high[steps][:, used],
+            ends=self.ends[steps],
+            steps=self.steps[steps],
+        )
 
     def at_every(self, steps: Times) -> "Windows":
         """The one window of each series, asked for at each of these steps."""
@@ -125,6 +165,12 @@ class Windows:
         """How many samples all windows hold together."""
         weights = np.bincount(self.clock, minlength=self.times.shape[1])
         return int(((self.high - self.low) @ weights).sum())
+
+
+def _inside(rows: Positions, count: int) -> Positions:
+    """Rows that a frame of `count` has; what is asked of others is not looked at."""
+    inside: Positions = np.minimum(np.maximum(rows, 0), count - 1)
+    return inside
 
 
 @dataclass(frozen=True, slots=True)

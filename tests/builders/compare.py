@@ -79,8 +79,33 @@ def theirs(url: str, query: str, *, is_range: bool) -> Answer:
     return Answer(series=series, order=tuple(series), notes=notes)
 
 
+def format_query(url: str, query: str) -> str | None:
+    """The canonical text of a query; None where it is refused."""
+    body = urllib.parse.urlencode({"query": query}).encode()
+    try:
+        with urllib.request.urlopen(f"{url}/api/v1/format_query", body, timeout=30) as response:
+            text: str = json.load(response)["data"]
+            return text
+    except urllib.error.HTTPError:
+        return None
+
+
 def _points(pairs: list[tuple[float, str]]) -> Points:
     return {round(time * 1000): float(value) for time, value in pairs}
+
+
+ORDERED = ("sort", "topk", "bottomk")
+
+
+def difference_of_order(query: str, mine: Answer, real: Answer) -> str | None:
+    """How an instant's order differs, where a query asks for one; where it has no ties, that is."""
+    if not query.startswith(ORDERED) or mine.series is None or len(set(_flat(mine))) < len(mine.series):
+        return None
+    return None if mine.order == real.order else f"ours is ordered {mine.order}, theirs {real.order}"
+
+
+def _flat(answer: Answer) -> list[float]:
+    return [value for points in (answer.series or {}).values() for value in points.values()]
 
 
 def difference(mine: Answer, real: Answer, tolerance: float = 1e-9) -> str | None:

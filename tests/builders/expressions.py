@@ -153,6 +153,8 @@ class Expressions:
             f'label_replace({inner}, "{self.pick(LABELS)}", "$1-x", "job", "(.*)")',
             f'label_join({inner}, "joined", "-", "job", "instance")',
             f"sort_desc({inner})",
+            f"info({inner})",
+            f'info({inner}, {{version=~".+"}})',
         ))  # fmt: skip
 
     def buckets(self) -> str:

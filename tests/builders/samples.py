@@ -29,6 +29,9 @@ def _all(random: Random) -> Iterator[tuple[dict[str, str], list[tuple[int, float
                 labels = {METRIC_NAME: "requests_total", "job": job, "instance": instance, "code": code}
                 yield labels, _counter(random, first)
         yield from _buckets(random, job)
+        for instance, version in (("a", "1.2"), ("b", "1.3")):
+            labels = {METRIC_NAME: "target_info", "job": job, "instance": instance, "version": version}
+            yield labels, [(t, 1.0) for t in _times(random, 15_000)]
     for room in ("kitchen", "hall", "attic"):
         yield {METRIC_NAME: "temperature", "room": room, "job": "house"}, _gauge(random)
     for kind, value in (

@@ -1,5 +1,6 @@
 """A source of samples for PromQL: a plain list of series, each with times of its own."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,19 +15,24 @@ from ruler.store import ABSENT, PAD, Frame, Times, Values
 class ListSource:
     """Series by their labels, and in their order, as in a block of Prometheus."""
 
-    samples: dict[Labels, dict[int, float]] = field(default_factory=dict)
+    samples: dict[Labels, list[tuple[int, float]]] = field(default_factory=dict)
 
     def add(self, labels: Labels, points: Iterable[tuple[int, float]]) -> None:
-        self.samples.setdefault(labels, {}).update(points)
+        merged = dict(self.samples.get(labels, ())) | dict(points)
+        self.samples[labels] = sorted(merged.items())
 
     def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Frame]:
         found = [
-            (labels, sorted((t, v) for t, v in points.items() if start_ms <= t <= end_ms))
-            for labels, points in sorted(self.samples.items(), key=lambda item: item[0])
-            if all(matcher.matches_labels(labels) for matcher in matchers)
+            labels for labels in self.samples if all(matcher.matches_labels(labels) for matcher in matchers)
         ]
-        series = [(labels, points) for labels, points in found if points]
+        series = [(labels, self._between(labels, start_ms, end_ms)) for labels in sorted(found)]
+        series = [(labels, points) for labels, points in series if points]
         return [ragged_frame(series)] if series else []
+
+    def _between(self, labels: Labels, start_ms: int, end_ms: int) -> list[tuple[int, float]]:
+        points = self.samples[labels]
+        first = bisect_left(points, start_ms, key=lambda point: point[0])
+        return points[first : bisect_right(points, end_ms, key=lambda point: point[0])]
 
 
 def ragged_frame(series: Sequence[tuple[Labels, Sequence[tuple[int, float]]]]) -> Frame:

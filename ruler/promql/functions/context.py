@@ -11,11 +11,11 @@ from ruler.promql.index import Index
 from ruler.promql.notes import Notes
 from ruler.promql.table import Table, any_step, both
 from ruler.promql.window import Ranges, Windows
-from ruler.store import Mask, Times, Values
+from ruler.store import Times, Values
 
-__all__ = ["Context", "Given", "merged", "over", "relabelled"]
+__all__ = ["Compute", "Context", "merged", "over", "relabelled"]
 
-Given = Values | tuple[Values, Mask]
+Compute = Callable[[Windows, slice], Values]  # a piece of the windows, and which steps it is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,21 @@ class Context:
     instants: Callable[[VectorSelector, Times], Table]  # looks up series, with their samples' times
 
 
-def over(context: Context, ranges: Ranges, compute: Callable[[Windows], Values], *, least: int = 1) -> Table:
-    """What `compute` makes of each window of at least `least` samples; a slice of columns at a time."""
+def over(context: Context, ranges: Ranges, compute: Compute, *, least: int = 1) -> Table:
+    """What `compute` makes of each window of at least `least` samples, a piece at a time."""
     shape = (len(context.steps), len(ranges.index))
-    values = np.empty(shape)
+    values = np.zeros(shape)
     present = np.ones(shape, dtype=np.bool_)
     column = 0
     for part in ranges.parts:
-        for windows in part.split():
+        for steps, columns, piece in part.split():
             context.check()
-            columns = slice(column, column + windows.values.shape[1])
-            column = columns.stop
-            enough = windows.spread(windows.high - windows.low >= least)
-            present[:, columns] = enough
-            values[:, columns] = compute(windows) if enough.any() else 0.0
+            cells = (steps, slice(column + columns.start, column + columns.stop))
+            enough = piece.spread(piece.high - piece.low >= least)
+            present[cells] = enough
+            if enough.any():
+                values[cells] = compute(piece, steps)
+        column += part.values.shape[1]
     return Table(ranges.index, values, None if present.all() else present)
 
 

@@ -70,6 +70,8 @@ def total(windows: Windows) -> Values:
 
 
 def _summed(windows: Windows) -> tuple[Values, Values]:
+    if windows.is_long:
+        return sums.halved(windows.gathered())
     summed, dropped = np.zeros(_shape(windows)), np.zeros(_shape(windows))
     for values, live in windows.walk():
         summed, dropped = sums.add(summed, dropped, values, live)
@@ -90,6 +92,9 @@ def average(windows: Windows) -> Values:
 
 def least(windows: Windows) -> Values:
     """The smallest value; NaN only where all are."""
+    if windows.is_long:
+        lowest: Values = np.fmin.reduce(windows.gathered(np.nan), axis=0)
+        return lowest
     result = windows.first
     for values, live in windows.walk(start=1):
         lower = np.fmin(result, values)
@@ -99,6 +104,9 @@ def least(windows: Windows) -> Values:
 
 def greatest(windows: Windows) -> Values:
     """The largest value; NaN only where all are."""
+    if windows.is_long:
+        highest: Values = np.fmax.reduce(windows.gathered(np.nan), axis=0)
+        return highest
     result = windows.first
     for values, live in windows.walk(start=1):
         higher = np.fmax(result, values)
@@ -130,7 +138,9 @@ def _time_of(windows: Windows, is_taken: np.ufunc) -> Values:
 
 
 def variance(windows: Windows) -> Values:
-    """The population's variance, by Welford's method with compensation."""
+    """The population's variance: by Welford's method with compensation, of long windows in two passes."""
+    if windows.is_long:
+        return _variance_of_long(windows)
     shape = _shape(windows)
     number = np.zeros(shape)
     mean, mean_dropped = np.zeros(shape), np.zeros(shape)
@@ -145,6 +155,14 @@ def variance(windows: Windows) -> Values:
     return sums.total(squares, squares_dropped) / number
 
 
+def _variance_of_long(windows: Windows) -> Values:
+    laid, size = windows.gathered(np.nan), windows.count
+    inside = np.arange(len(laid))[:, np.newaxis, np.newaxis] < size
+    summed, dropped = sums.halved(np.where(inside, laid, 0.0))
+    mean = summed / size + dropped / size
+    return sums.total(*sums.halved(np.where(inside, (laid - mean) ** 2, 0.0))) / size
+
+
 def deviation(windows: Windows) -> Values:
     """The population's standard deviation."""
     return np.sqrt(variance(windows))
@@ -152,13 +170,12 @@ def deviation(windows: Windows) -> Values:
 
 def quantile_of(windows: Windows, q: Values) -> Values:
     """The q-quantile (q [K, 1]), between two samples by their distance."""
-    laid, size = windows.gathered()
-    return _quantile(laid, size, q)
+    return _quantile(windows.gathered(), windows.count, q)
 
 
 def median_deviation(windows: Windows) -> Values:
     """The median of the distances from the median."""
-    laid, size = windows.gathered()
+    laid, size = windows.gathered(), windows.count
     half = np.full((len(windows.ends), 1), 0.5)
     median = _quantile(laid, size, half)
     return _quantile(np.abs(laid - median), size, half)

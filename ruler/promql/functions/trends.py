@@ -5,7 +5,7 @@ import numpy as np
 from promkit.errors import QueryError
 from ruler.promql import sums
 from ruler.promql.window import Windows
-from ruler.store import Times, Values
+from ruler.store import Mask, Times, Values
 
 __all__ = ["derivative", "double_exponential_smoothing", "prediction"]
 
@@ -25,31 +25,49 @@ def prediction(windows: Windows, ahead: Values) -> Values:
 
 def _line(windows: Windows, origin: Times) -> tuple[Values, Values]:
     """Slope a second and value at `origin` [K, C] of the least-squares line."""
+    (x, y, xy, xx), is_flat = (_of_long if windows.is_long else _row_by_row)(windows, origin)
+    first = windows.first
+    n = windows.count.astype(np.float64)
+    slope = (xy - x * y / n) / (xx - x * x / n)
+    intercept = y / n - slope * x / n
+    level = np.where(np.isinf(first), np.nan, first)
+    no_slope = np.where(np.isinf(first), np.nan, 0.0)
+    return np.where(is_flat, no_slope, slope), np.where(is_flat, level, intercept)
+
+
+Sums = tuple[Values, Values, Values, Values]  # of x, y, x·y and x²; each [K, S]
+
+
+def _row_by_row(windows: Windows, origin: Times) -> tuple[Sums, Mask]:
+    """The sums of a line, and whether all values are equal; exactly as Prometheus adds them."""
     shape = (len(windows.ends), windows.values.shape[1])
-    x_sum, x_dropped = np.zeros(shape), np.zeros(shape)
-    y_sum, y_dropped = np.zeros(shape), np.zeros(shape)
-    xy_sum, xy_dropped = np.zeros(shape), np.zeros(shape)
-    xx_sum, xx_dropped = np.zeros(shape), np.zeros(shape)
+    summed = [(np.zeros(shape), np.zeros(shape)) for _ in range(4)]
     first = windows.first
     is_flat = np.ones(shape, dtype=np.bool_)
-    for place, (row, inside) in enumerate(windows.rows()):
+    for row, inside in windows.rows():
         y = windows.at(row)
         x = windows.spread((windows.times_at(row) - origin) / 1e3)
         live = None if inside is None else windows.spread(inside)
-        if place:
-            differs = y != first
-            is_flat &= ~(differs if live is None else differs & live)
-        x_sum, x_dropped = sums.add(x_sum, x_dropped, x, live)
-        y_sum, y_dropped = sums.add(y_sum, y_dropped, y, live)
-        xy_sum, xy_dropped = sums.add(xy_sum, xy_dropped, x * y, live)
-        xx_sum, xx_dropped = sums.add(xx_sum, xx_dropped, x * x, live)
-    n = windows.count.astype(np.float64)
-    x_sum, y_sum = sums.total(x_sum, x_dropped), sums.total(y_sum, y_dropped)
-    xy_sum, xx_sum = sums.total(xy_sum, xy_dropped), sums.total(xx_sum, xx_dropped)
-    slope = (xy_sum - x_sum * y_sum / n) / (xx_sum - x_sum * x_sum / n)
-    intercept = y_sum / n - slope * x_sum / n
-    level = np.where(np.isinf(first), np.nan, first)
-    return np.where(is_flat, level * 0, slope), np.where(is_flat, level, intercept)
+        differs = y != first
+        is_flat &= ~(differs if live is None else differs & live)
+        summed = [
+            sums.add(*so_far, more, live) for so_far, more in zip(summed, (x, y, x * y, x * x), strict=True)
+        ]
+    x_sum, y_sum, xy_sum, xx_sum = (sums.total(*pair) for pair in summed)
+    return (x_sum, y_sum, xy_sum, xx_sum), is_flat
+
+
+def _of_long(windows: Windows, origin: Times) -> tuple[Sums, Mask]:
+    """The same for many rows of few cells."""
+    y = windows.gathered(np.nan)  # [W, K, S]
+    x = (windows.gathered_times() - origin) / 1e3  # [W, K, C]
+    x = np.broadcast_to(x if x.shape[2] == 1 else x[:, :, windows.clock], y.shape)
+    inside = np.arange(len(y))[:, np.newaxis, np.newaxis] < windows.count
+    is_flat = ~np.logical_or.reduce((y != windows.first) & inside, axis=0)
+    x_sum, y_sum, xy_sum, xx_sum = (
+        sums.total(*sums.halved(np.where(inside, more, 0.0))) for more in (x, y, x * y, x * x)
+    )
+    return (x_sum, y_sum, xy_sum, xx_sum), is_flat
 
 
 def double_exponential_smoothing(windows: Windows, smoothing: Values, trend: Values) -> Values:

@@ -103,9 +103,8 @@ def _equalities(matchers: Sequence[Matcher]) -> Labels:
 
 def quantile_over_time(context: Context, scalars: Scalars, ranges: Ranges) -> Table:
     """The quantile of each window's values."""
-    table = over(
-        context, ranges, lambda windows: over_time.quantile_of(windows, scalars.values[:, np.newaxis])
-    )
+    quantiles = scalars.values[:, np.newaxis]
+    table = over(context, ranges, lambda piece, steps: over_time.quantile_of(piece, quantiles[steps]))
     if len(table.index):
         remark_on_quantile(context, scalars.values[any_series(table.mask())])
     return table.nameless(delayed=context.delayed)
