@@ -56,7 +56,7 @@ class Builder:
         self._source, self._context = source, context
         self._faults = Faults(text, context)
         self._ids: dict[str, int] = {}
-        self.warnings: list[str] = []
+        self.doubts: list[tuple[Where, str]] = []
 
     @property
     def faults(self) -> list[ConfigError]:
@@ -113,7 +113,7 @@ class Builder:
         if node is None:
             return None
         if value_type(node) not in {"vector", "scalar"}:
-            self.warnings.append(f"{where(written, 'expr')}: the result is no vector: the rule will fail")
+            self.doubts.append((where(written, "expr"), "the result is no vector: the rule will fail"))
         labels = {**group.labels, **written.labels}
         severity = labels.get("severity", "")
         name = written.alert or written.record or ""
@@ -178,11 +178,7 @@ class Builder:
         """Key of the state of a rule without an id; equal ones in a file are numbered."""
         id_ = f"{self._source};{group};{name}{labels or ''}"
         self._ids[id_] = self._ids.get(id_, 0) + 1
-        if self._ids[id_] == 1:
-            return id_
-        equal = f"rule {name!r} stands more than once in group {group!r} with the same labels"
-        self.warnings.append(f"{self._source}: {equal}")
-        return f"{id_}#{self._ids[id_]}"
+        return id_ if self._ids[id_] == 1 else f"{id_}#{self._ids[id_]}"
 
     def _check_short(self, written: ShortRule) -> None:
         if not math.isfinite(written.threshold):

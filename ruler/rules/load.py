@@ -23,8 +23,13 @@ class RuleSet:
     """All rules in force, and what is doubtful about them."""
 
     groups: tuple[Group, ...] = ()
-    warnings: tuple[str, ...] = ()
+    doubts: tuple[tuple[Where, str], ...] = ()
     files: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The doubts, a line each."""
+        return tuple(f"{at}: {text}" for at, text in self.doubts)
 
     @property
     def rules(self) -> list[Rule]:
@@ -38,13 +43,13 @@ def load_files(patterns: Iterable[str | Path], base: Path, context: RuleContext)
     ConfigError, ConfigErrors: what is wrong in any of them; then none is in force.
     """
     groups: list[Group] = []
-    warnings: list[str] = []
+    doubts: list[tuple[Where, str]] = []
     faults: list[ConfigError] = []
     files: dict[str, Path] = {}
     for pattern in patterns:
         found = sorted(glob.glob(str(base / pattern)))  # noqa: PTH207 - Prometheus' patterns may be absolute
         if not found:
-            warnings.append(f"{pattern}: matches no file")
+            doubts.append((Where(str(pattern)), "matches no file"))
         files.update({str(_shown(Path(name), base)): Path(name) for name in found})
     for name, path in files.items():
         try:
@@ -55,11 +60,11 @@ def load_files(patterns: Iterable[str | Path], base: Path, context: RuleContext)
             faults.append(error)
         else:
             groups += loaded.groups
-            warnings += loaded.warnings
+            doubts += loaded.doubts
     faults += _repeated(groups)
     if faults:
         raise ConfigErrors(faults) if len(faults) > 1 else faults[0]
-    return RuleSet(tuple(groups), tuple(warnings), tuple(files))
+    return RuleSet(tuple(groups), tuple(doubts), tuple(files))
 
 
 def parse_rules(text: str, source: str, context: RuleContext) -> RuleSet:
@@ -99,7 +104,7 @@ def parse_rules(text: str, source: str, context: RuleContext) -> RuleSet:
     if faults:
         faults.sort(key=_position)
         raise ConfigErrors(faults) if len(faults) > 1 else faults[0]
-    return RuleSet(tuple(groups), tuple(builder.warnings), (source,))
+    return RuleSet(tuple(groups), tuple(builder.doubts), (source,))
 
 
 def _repeated(groups: Sequence[Group]) -> list[ConfigError]:

@@ -68,7 +68,7 @@ def check(
     except ConfigError as error:
         return [_error(error)], RuleSet()
     checker = _Checker(context, surroundings or Surroundings())
-    findings = [Finding(Where("rules"), Severity.WARNING, warning) for warning in loaded.warnings]
+    findings = [Finding(at, Severity.WARNING, text) for at, text in loaded.doubts]
     for group in loaded.groups:
         for rule in group.rules:
             findings += checker.rule(rule, group)

@@ -401,7 +401,6 @@ class TestFiles:
         text = prometheus() + "      - {alert: A, expr: cpu > 9}\n"
         loaded = parsed(text)
         assert [rule.id for rule in loaded.rules] == ["rules.yml;g;A", "rules.yml;g;A#2"]
-        assert "more than once" in loaded.warnings[0]
 
 
 class TestDefaults:

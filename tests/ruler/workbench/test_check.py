@@ -37,6 +37,7 @@ CASES = {
     "severity": (prometheus("alert: A, expr: up == 0, labels: {severity: urgent}"), ["r.yml:1:29: warning: A: severity 'urgent' has no place in the order: add it to severities in ruler.yml"]),
     "no condition": (prometheus("alert: A, expr: cpu"), ["r.yml:1:29: warning: A: no condition: it fires for every value: compare with a number"]),
     "a label of the value": (prometheus("alert: A, expr: cpu > 5, labels: {at: '{{ $value }}', severity: '{{ if gt $value 9.0 }}high{{ end }}'}"), ["r.yml:1:29: warning: A: label at changes with the value: each is an alert of its own: say it in an annotation"]),
+    "no vector": (prometheus("record: 'a:b', expr: 'cpu[5m]'"), ["r.yml:1:44: warning: the result is no vector: the rule will fail"]),
     "absence is a condition": (prometheus("alert: A, expr: absent(cpux)"), []),
     "counter": (prometheus("alert: A, expr: errors_total > 5"), ["r.yml:1:29: warning: A: errors_total is a counter, which only rises: compare rate(errors_total[5m])"]),
     "ratio": (prometheus("alert: A, expr: cpu_ratio > 80"), ["r.yml:1:29: warning: A: cpu_ratio is a ratio from 0 to 1: it never fires: compare with 0.8 for 80 %"]),
@@ -46,8 +47,7 @@ CASES = {
     "recovery that may never come": (prometheus("alert: A, expr: cpu > 5, recover_expr: cpu < 3 and on () up"), ["r.yml:1:29: warning: A: an alert whose series goes away stays until somebody resolves it: write recover_expr as: metric < number"]),
     "one alert of two rules": (
         prometheus("alert: A, expr: cpu > 5}, {alert: A, expr: cpu > 9"),
-        ["rules: warning: r.yml: rule 'A' stands more than once in group 'g' with the same labels",
-         "r.yml:1:56: warning: A: the same labels as the rule at r.yml:1:29: together they are one alert: give it another name or a label"]),
+        ["r.yml:1:56: warning: A: the same labels as the rule at r.yml:1:29: together they are one alert: give it another name or a label"]),
     "errors": (
         SHORT % "channels: [x], severity: y",
         ["r.yml:1:59: error: unknown channel 'x': known are email, slack, sms",
@@ -63,7 +63,7 @@ def test_finding(case: str, tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_a_doubt(tmp_path: Path) -> None:
     found, loaded = check(["none.yml"], tmp_path, RuleContext())
-    assert [finding.text for finding in found] == ["none.yml: matches no file"]
+    assert [str(finding) for finding in found] == ["none.yml: warning: matches no file"]
     assert loaded.rules == []
 
 
