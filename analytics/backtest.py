@@ -135,7 +135,7 @@ def _interval(miss: Values) -> tuple[Values, Values, Values]:
     return spread, _WIDER * np.minimum(low, 0.0), _WIDER * np.maximum(high, 0.0)
 
 
-_WIDER = 1.1  # five origins show less than all that can happen
+_WIDER = 1.2  # five origins show less than all that can happen
 
 
 def _covered(miss: Values) -> Values:

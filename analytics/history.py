@@ -18,6 +18,7 @@ import numpy as np
 from analytics.arrays import Times, Values
 from promkit.duration import format_duration
 from promkit.errors import LuminaError, QueryError
+from promkit.fetch import FetchError
 from promkit.labels import METRIC_NAME, Labels
 
 __all__ = ["Columns", "History", "Source", "Table", "queries_of"]
@@ -169,8 +170,17 @@ class History:
         first_ms = end_ms - (self._width - 1) * self.step_ms
         start_ms = max(first_ms, columns.known_ms)  # the newest again, for samples that came late
         columns.move_to(end_ms, self.step_ms)
-        for low_ms, high_ms in self._slices(query, columns, start_ms, end_ms):
-            answer = self._source.query_range(query.text, low_ms, high_ms, self.step_ms)
+        waiting = list(self._slices(query, columns, start_ms, end_ms))
+        while waiting:
+            low_ms, high_ms = waiting.pop(0)
+            try:
+                answer = self._source.query_range(query.text, low_ms, high_ms, self.step_ms)
+            except FetchError as error:
+                if error.kind != "too_large" or low_ms == high_ms:
+                    raise
+                middle_ms = low_ms + (high_ms - low_ms) // self.step_ms // 2 * self.step_ms
+                waiting[:0] = [(low_ms, middle_ms), (middle_ms + self.step_ms, high_ms)]
+                continue
             labels = [_named(label, query.name) for label in answer.labels]
             kept = self._within_limit(columns, labels)
             columns.put([labels[row] for row in kept], answer.times, answer.values[kept], self.step_ms)

@@ -29,7 +29,7 @@ from promkit.web_config import WebConfig
 
 __all__ = ["Process", "check"]
 
-_ANSWER_BYTES_MAX = 256 << 20
+_ANSWER_BYTES_MAX = 64 << 20
 _LAG_MS = 10_000  # after a window's end, for samples that are on their way
 _RETRY_MS = 2_000
 

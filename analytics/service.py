@@ -32,6 +32,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _MONTH_MS = 31 * DAY_MS
 _SAVED_MS = HOUR_MS
+_LOGGED_MAX = 20  # anomalies of one cycle; the API has them all
 
 log = get("analytics.service")
 
@@ -127,8 +128,10 @@ class Service:
             last_cycle_ms=now_ms,
             series=len({label for table in tables.values() for label in table.labels}),
         )
-        for anomaly in results.anomalies:
+        for anomaly in results.anomalies[:_LOGGED_MAX]:
             log.info("anomaly", model=anomaly.model, severity=anomaly.severity, what=anomaly.description)
+        if len(results.anomalies) > _LOGGED_MAX:
+            log.info("more anomalies", count=len(results.anomalies) - _LOGGED_MAX)
         return results
 
     def next_at(self, when_ms: int) -> None:

@@ -1,6 +1,6 @@
 """Which way a series goes: robust slope, without the day's pattern, honest about autocorrelation.
 
-Theil–Sen's slope (Sen 1968) with Mann–Kendall's significance, on at most 96 medians of the range, after the
+Theil–Sen's slope (Sen 1968) with Mann–Kendall's significance, on at most 48 medians of the range, after the
 profile of the day has been taken off. Values that hang together tell less than as many independent ones, so
 their number is reduced by the residuals' autocorrelation (Hamed and Rao 1998, for a first-order process):
 plain least squares calls a trend on every second slow series without one.
@@ -25,7 +25,7 @@ __all__ = ["RANGES", "Direction", "Trends", "trends"]
 HOUR_MS = 3_600_000
 RANGES = {"1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 168 * HOUR_MS, "30d": 720 * HOUR_MS}
 _SIGNIFICANT = 0.05
-_BINS = 96
+_BINS = 48
 _BINS_MIN = 6
 _CHUNK = 64  # series at once: pairs outgrow their input
 
@@ -149,9 +149,8 @@ def _inflation(residual: Values) -> Values:
     centred = residual - residual.mean(axis=1, keepdims=True)
     power = (centred**2).sum(axis=1)
     phi = (centred[:, 1:] * centred[:, :-1]).sum(axis=1) / np.where(power > 0, power, 1.0)
-    phi = (
-        phi + (1 + 4 * phi) / bins
-    )  # a short sample shows too little of it (Kendall 1954), more so with a trend fitted
+    # A short sample shows too little of it (Kendall 1954), the more so with a trend fitted.
+    phi = phi + (1 + 4 * phi) / bins
     phi = np.clip(phi, 0.0, 0.98)
     widened: Values = np.sqrt((1 + phi) / (1 - phi))
     return widened

@@ -3,6 +3,7 @@ import pytest
 
 from analytics.history import Columns, History, Query, queries_of
 from promkit.errors import Unavailable
+from promkit.fetch import FetchError
 from promkit.labels import METRIC_NAME, Labels
 from tests.builders.made_history import (
     DAY,
@@ -88,6 +89,20 @@ def test_a_fetch_that_broke_off_is_taken_up_where_it_stopped(monkeypatch: pytest
     monkeypatch.setattr(source, "query_range", answer)
     source.down = False
     tables, _ = history.refresh(["system_cpu_usage_ratio"], NOW_MS)
+    assert not np.isnan(tables["system_cpu_usage_ratio"].values).any()
+
+
+def test_an_answer_that_is_too_large_is_asked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = a_source()
+    answer = source.query_range
+
+    def small(expr: str, start_ms: int, end_ms: int, step_ms: int) -> object:
+        if end_ms - start_ms > 100 * STEP_MS:
+            raise FetchError("too_large", "the answer is larger than that", "http://ruler")
+        return answer(expr, start_ms, end_ms, step_ms)
+
+    monkeypatch.setattr(source, "query_range", small)
+    tables, _ = a_history(source).refresh(["system_cpu_usage_ratio"], NOW_MS)
     assert not np.isnan(tables["system_cpu_usage_ratio"].values).any()
 
 
