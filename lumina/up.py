@@ -159,21 +159,21 @@ def _stay(children: Children, options: argparse.Namespace, stay_s: float | None)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     begun = time.monotonic()
-    ready_s: float | None = None
+    ready: float | None = None  # when all were, or should have been
     code = 0
     while not stopping:
         now = time.monotonic()
         children.tend(now)
-        if ready_s is None and all(_answers(process.url + "/-/ready") for process in children.processes):
-            ready_s = time.monotonic() - begun
-            _banner(children, options, ready_s)
-        elif ready_s is None and now - begun > READY_S:
-            ready_s = READY_S
+        if ready is None and all(_answers(process.url + "/-/ready") for process in children.processes):
+            ready = time.monotonic()
+            _banner(children, options, ready - begun)
+        elif ready is None and now - begun > READY_S:
+            ready = now
             _say(f"not all processes are ready after {READY_S:g} s; the lines above say why")
-        if stay_s is not None and now - begun >= stay_s:
+        if stay_s is not None and ready is not None and now - ready >= stay_s:
             code = _verdict(children, options)
             break
-        time.sleep(0.1 if ready_s is None else 0.5)
+        time.sleep(0.1 if ready is None else 0.5)
     _say("stopping …")
     killed = children.stop()
     for name in killed:
