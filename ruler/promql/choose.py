@@ -12,7 +12,7 @@ from ruler.promql.heap import largest
 from ruler.promql.index import Groups, Index, Positions
 from ruler.promql.notes import Notes
 from ruler.promql.table import Scalars, Table, both
-from ruler.promql.text import format_fixed, quote
+from ruler.promql.text import format_fixed, format_general, quote
 from ruler.promql.xxhash import xxhash64
 from ruler.store import Mask, Values
 
@@ -59,7 +59,7 @@ def _counts(scalars: Scalars) -> Positions:
         raise QueryError("Parameter value is NaN")
     large = values[(values >= _K_MAX) | (values < -_K_MAX)]
     if len(large):
-        raise QueryError(f"Scalar value {large[0]} overflows int64")
+        raise QueryError(f"Scalar value {format_general(float(large[0]))} overflows int64")
     return np.clip(values, 0, 1 << 62).astype(np.intp)
 
 

@@ -186,10 +186,10 @@ class Evaluator:
         start, end = int(ends.min()) - node.range_ms, int(ends.max())
         first = (start // step + 1) * step
         inner = np.arange(first, end + 1, step, dtype=np.int64)
-        if not len(inner):
-            return Ranges(Index(()), ())
         self.budget.hold(len(inner))
-        table = self.table(node.expr, inner)
+        table = self.table(node.expr, inner) if len(inner) else empty(0)
+        if not len(table.index):
+            return Ranges(table.index, ())
         self.budget.hold(table.values.size)
         values = table.values if table.present is None else np.where(table.present, table.values, ABSENT)
         clock = np.zeros(len(table.index), dtype=np.intp)

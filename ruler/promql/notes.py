@@ -52,7 +52,7 @@ class Notes:
     def bad_bucket(self, metric: str, label: str, node: Node) -> None:
         """A bucket whose bound cannot be read."""
         problem = f'bucket label "le" is missing or has a malformed value of {quote(label)}'
-        self._warn(f"{problem}{_for_metric(metric)}", node)
+        self._warn(f"{problem} for metric name {quote(metric)}", node)
 
     def not_a_counter(self, metric: str, node: Node) -> None:
         """The rate of what is not named as a counter."""
@@ -60,7 +60,7 @@ class Notes:
 
     def monotonicity(self, metric: str, node: Node) -> None:
         """Buckets whose counts fell."""
-        self._info(f"{_MONOTONICITY}{_for_metric(metric)}", node)
+        self._info(f"{_MONOTONICITY} for metric name {quote(metric)}", node)
 
     def _warn(self, text: str, node: Node) -> None:
         self._warnings[f"PromQL warning: {text}"] = self._place(node)
@@ -71,7 +71,3 @@ class Notes:
     def _place(self, node: Node) -> str:
         line, column = line_and_column(self._query, node.span.start)
         return f" ({line}:{column})"
-
-
-def _for_metric(metric: str) -> str:
-    return f" for metric name {quote(metric)}" if metric else ""

@@ -11,7 +11,7 @@ _GO_ESCAPES = {7: r"\a", 8: r"\b", 9: r"\t", 10: r"\n", 11: r"\v", 12: r"\f", 13
 _ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 _HEX_LENGTH = {"x": 2, "u": 4, "U": 8}
 _EXPONENT_MIN = -4
-_EXPONENT_MAX = 21
+_EXPONENT_MAX = 6
 
 
 def is_legacy_name(name: str, *, colons: bool = False) -> bool:
@@ -38,13 +38,13 @@ def _shortest(value: float) -> tuple[str, str, int]:
     return sign, digits.strip("0") or "0", power if digits.strip("0") else 0
 
 
-def format_general(value: float, exponent_max: int = _EXPONENT_MAX) -> str:
-    """Go's `%v` of a float: the shortest exact digits, an exponent below 1e-4 and from 1e21 on."""
+def format_general(value: float) -> str:
+    """Go's `%g` and `%v` of a float: the shortest exact digits, an exponent below 1e-4 and from 1e6 on."""
     special = _special(value)
     if special is not None:
         return special
     sign, digits, power = _shortest(value)
-    if _EXPONENT_MIN <= power < exponent_max:
+    if _EXPONENT_MIN <= power < _EXPONENT_MAX:
         return format_fixed(value)
     fraction = f".{digits[1:]}" if len(digits) > 1 else ""
     return f"{sign}{digits[0]}{fraction}e{'-' if power < 0 else '+'}{abs(power):02d}"

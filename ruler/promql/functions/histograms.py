@@ -118,8 +118,7 @@ def histogram_quantile(context: Context, scalars: Scalars, table: Table) -> Tabl
     counts, forced = _monotonic(buckets)
     if forced.any():
         for group in np.flatnonzero(any_step(forced)).tolist():
-            metric = buckets.layout.index.labels[group].metric if context.delayed else ""
-            context.notes.monotonicity(metric, context.call.args[1])
+            context.notes.monotonicity(buckets.layout.index.labels[group].metric, context.call.args[1])
     values = _quantile(buckets, counts, scalars.values[:, np.newaxis])
     return _finished(context, buckets, values)
 

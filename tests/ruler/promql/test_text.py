@@ -6,7 +6,7 @@ import pytest
 
 from ruler.promql.text import format_fixed, format_general, quote, unquote
 
-GENERAL = {0.0: "0", 1.5: "1.5", 1e20: "100000000000000000000", 1e21: "1e+21", 1e-4: "0.0001",
+GENERAL = {0.0: "0", 1.5: "1.5", 1e5: "100000", 1e6: "1e+06", 123456789.0: "1.23456789e+08", 1e-4: "0.0001",
            1e-5: "1e-05",
            -2.5e-7: "-2.5e-07",
            math.inf: "+Inf", -math.inf: "-Inf", 0.1 + 0.2: "0.30000000000000004"}  # fmt: skip
