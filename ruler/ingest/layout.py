@@ -262,7 +262,7 @@ def metadata(comments: Sequence[bytes]) -> dict[str, tuple[str, str, str]]:
         words = comment.decode(errors="replace").split(None, 3)
         if len(words) >= 3 and words[0] == "#" and words[1] in {"TYPE", "HELP", "UNIT"}:
             metric = words[2].strip('"')
-            found.setdefault(metric, {})[words[1]] = words[3] if len(words) > 3 else ""
+            found.setdefault(metric, {})[words[1]] = words[3].rstrip() if len(words) > 3 else ""
     return {
         metric: (texts.get("TYPE", "unknown"), texts.get("HELP", ""), texts.get("UNIT", ""))
         for metric, texts in found.items()

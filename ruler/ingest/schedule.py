@@ -62,24 +62,27 @@ class Schedule:
     def work(self, stop: Stop) -> None:
         """A worker's loop."""
         while not stop.is_set():
-            taken = self._take(stop)
-            if taken is None:
-                continue
-            due, at_ms = taken
-            try:
-                self._run(due.key, at_ms)
-            finally:
-                self._again(due)
+            self._do_next(stop, wait=True)
 
-    def wake(self) -> None:
-        """Let all workers look at their stop."""
-        with self._changed:
-            self._changed.notify_all()
+    def take_due(self, stop: Stop) -> bool:
+        """Do what is due now, without waiting; whether there was anything."""
+        return self._do_next(stop, wait=False)
 
-    def _take(self, stop: Stop) -> tuple[Due, int] | None:
+    def _do_next(self, stop: Stop, *, wait: bool) -> bool:
+        taken = self._take(stop, wait=wait)
+        if taken is None:
+            return False
+        due, at_ms = taken
+        try:
+            self._run(due.key, at_ms)
+        finally:
+            self._again(due)
+        return True
+
+    def _take(self, stop: Stop, *, wait: bool) -> tuple[Due, int] | None:
         """Wait for the next due time and take it; None: look at `stop`."""
         with self._changed:
-            due = self._wait(stop)
+            due = self._wait(stop, wait=wait)
             if due is None or self._wanted.get(due.key) is not due:
                 return None
             if not self._ranks:
@@ -88,12 +91,12 @@ class Schedule:
                 self._changed.notify()
             return due, self._instant(due)
 
-    def _wait(self, stop: Stop) -> Due | None:
+    def _wait(self, stop: Stop, *, wait: bool) -> Due | None:
         rank = next((rank for rank in range(_SLEEPS) if rank not in self._ranks), _SLEEPS)
         self._ranks.append(rank)
         try:
             wait_ms = self._wait_ms(rank)
-            if wait_ms > 0:
+            if wait_ms > 0 and wait:
                 self._changed.wait(wait_ms / 1000)
                 wait_ms = self._wait_ms(rank)
             return None if wait_ms > 0 or stop.is_set() else heapq.heappop(self._heap)
