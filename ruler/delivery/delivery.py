@@ -48,7 +48,7 @@ class Delivery:
         self._book = book
         self._clock = clock
         self._external_url = external_url.rstrip("/")
-        self._own = Registry("ruler")
+        self._own = Registry("ruler_delivery")
         self._outbox = Outbox(database)
         self._gate = Gate(clock.now_ms())
         self._wake = threading.Event()
