@@ -8,7 +8,7 @@ from promkit.errors import QueryError
 from promkit.labels import Labels
 from ruler.promql.ast import COMPARISONS, Binary, Cardinality, Matching
 from ruler.promql.functions.context import merged
-from ruler.promql.match import Pairing, pairing
+from ruler.promql.match import Pairing, alike, pairing
 from ruler.promql.table import Scalars, Table, any_series, both
 from ruler.store import Mask, Values
 
@@ -70,8 +70,8 @@ def tables(node: Binary, left: Table, right: Table, *, delayed: bool) -> Table:
     is_swapped = matching.card is Cardinality.ONE_TO_MANY
     many, one = (right, left) if is_swapped else (left, right)
     drops_name = node.op not in COMPARISONS or (node.returns_bool and not delayed)
+    _check_one_side(many, one, matching)
     pairs = pairing(many.index, one.index, matching, drops_name=drops_name)
-    _check_one_side(pairs, many, one, matching)
     if not len(pairs.many):
         return Table(pairs.index, np.empty((left.steps, 0)))
     many_values, one_values = _taken(many.values, pairs.many), _taken(one.values, pairs.one)
@@ -94,9 +94,9 @@ def _taken(values: Values, columns: np.ndarray) -> Values:
     return values[:, columns]
 
 
-def _check_one_side(pairs: Pairing, many: Table, one: Table, matching: Matching) -> None:
+def _check_one_side(many: Table, one: Table, matching: Matching) -> None:
     """QueryError: at some step two series of the "one" side are alike."""
-    groups = pairs.one_groups
+    groups = alike(one.index, matching)
     if groups is None or not len(many.index):
         return
     mask = one.mask() & any_series(many.mask())[:, np.newaxis]

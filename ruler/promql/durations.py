@@ -12,6 +12,7 @@ __all__ = ["DurationReader", "duration_ms", "number"]
 
 _POWERS = {"+": 40, "-": 40, "*": 50, "/": 50, "%": 50, "^": 60}
 _SIGN_POWER = 50
+NESTING_MAX = 50
 _RANGE_MAX_MS = (1 << 63) // 1_000_000  # Go counts durations in nanoseconds
 
 
@@ -58,6 +59,7 @@ class DurationReader:
     def __init__(self, tokens: Tokens, *, is_expression_allowed: bool) -> None:
         self._tokens = tokens
         self._is_expression_allowed = is_expression_allowed
+        self._nesting = 0
 
     def positive(self) -> int:
         """What stands between brackets: greater than zero."""
@@ -105,11 +107,15 @@ class DurationReader:
         return -value if sign is not None and sign.text == "-" else value
 
     def _expression(self, power: int) -> float:
+        self._nesting += 1
+        if self._nesting > NESTING_MAX:
+            raise fault(f"nested deeper than {NESTING_MAX}", self._tokens.query, self._tokens.peek().span)
         left = self._prefix()
         while True:
             token = self._tokens.peek()
             binding = _POWERS.get(token.text, 0) if token.kind is Kind.OPERATOR else 0
             if binding <= power:
+                self._nesting -= 1
                 return left
             self._require_expressions(token.span)
             self._tokens.take()

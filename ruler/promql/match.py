@@ -6,14 +6,16 @@ from typing import TypeVar
 
 import numpy as np
 
+from promkit.errors import LimitError
 from promkit.labels import METRIC_NAME, Labels
 from ruler.promql.ast import Cardinality, Matching
 from ruler.promql.index import METADATA_LABELS, Groups, Index, Positions
 
-__all__ = ["Pairing", "Signatures", "pairing", "signatures"]
+__all__ = ["Pairing", "Signatures", "alike", "pairing", "signatures"]
 
 
 T = TypeVar("T")
+PAIRS_MAX = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,6 @@ class Pairing:
     many: Positions  # [P]
     one: Positions  # [P]
     index: Index  # [P], the results' labels
-    one_groups: Groups | None  # the "one" side by signature; None: all differ
     result_groups: Groups | None  # pairs of which at most one may hold at a step; None: all differ
 
 
@@ -62,6 +63,16 @@ def signatures(left: Index, right: Index, matching: Matching) -> Signatures:
     return _kept_for_both(left, right, ("numbers", matching.on, matching.labels), make)
 
 
+def alike(index: Index, matching: Matching) -> Groups | None:
+    """The columns of one index by signature; None where all differ."""
+
+    def make() -> Groups | None:
+        signed = _signed(index, matching)
+        return None if len(set(signed)) == len(signed) else index.grouped(signed)
+
+    return index.derived(("alike", matching.on, matching.labels), make)
+
+
 def pairing(many: Index, one: Index, matching: Matching, *, drops_name: bool) -> Pairing:
     """Pair the columns of two indexes."""
     key = ("pairing", matching, drops_name)
@@ -79,6 +90,9 @@ def _pairing(many: Index, one: Index, matching: Matching, *, drops_name: bool) -
     candidates: dict[Labels, list[int]] = {}
     for column, item in enumerate(one_signatures):
         candidates.setdefault(item, []).append(column)
+    wanted = sum(len(candidates.get(item, ())) for item in many_signatures)
+    if wanted > PAIRS_MAX:
+        raise LimitError(f"the operands would make {wanted} pairs of series, more than {PAIRS_MAX}")
     pairs = [
         (column, partner)
         for column, item in enumerate(many_signatures)
@@ -90,7 +104,6 @@ def _pairing(many: Index, one: Index, matching: Matching, *, drops_name: bool) -
     ]
     columns = np.array([column for column, _ in pairs], dtype=np.intp)
     renamed = None if many.renamed is None else many.renamed[columns]
-    one_groups = None if len(candidates) == len(one_signatures) else one.grouped(one_signatures)
     index = Index(labels, renamed)
     told_apart_by: list[object] = [many_signatures[column] for column, _ in pairs]
     if matching.card is not Cardinality.ONE_TO_ONE:
@@ -98,7 +111,7 @@ def _pairing(many: Index, one: Index, matching: Matching, *, drops_name: bool) -
     is_unique = len(set(told_apart_by)) == len(pairs)
     result_groups = None if is_unique else _groups(index, told_apart_by)
     partners = np.array([partner for _, partner in pairs], dtype=np.intp)
-    return Pairing(columns, partners, index, one_groups, result_groups)
+    return Pairing(columns, partners, index, result_groups)
 
 
 def _groups(index: Index, keys: list[object]) -> Groups:

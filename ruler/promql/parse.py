@@ -59,7 +59,10 @@ BINDING = {
     "atan2": SIGN_POWER,
     "^": 60,
 }
-DEPTH_MAX = 200
+# Trees are read and walked by recursion, and Python stops at 1,000 calls: 7 for each nesting while reading,
+# 4 for each operator in a row while evaluating.
+NESTING_MAX = 100
+CHAIN_MAX = 180
 T = TypeVar("T")
 _SHIFTABLE = "an instant vector selector or range vector selector or a subquery"
 
@@ -97,7 +100,7 @@ class _Parser:
         self.features = features
         self.tokens = tokenize(query)
         self.at = 0
-        self.depth = 0
+        self.nesting = 0
         self.durations = DurationReader(self, is_expression_allowed=features.duration_expr)
 
     # -- the list
@@ -135,18 +138,24 @@ class _Parser:
 
     def expression(self, power: int) -> Node:
         """What binds tighter than `power`."""
-        self.depth += 1
-        if self.depth > DEPTH_MAX:
-            raise fault(f"nested deeper than {DEPTH_MAX}", self.query, self.peek().span)
+        self.nesting += 1
+        self.require_depth(self.nesting, NESTING_MAX)
         left = self.prefix()
+        depth = self.nesting
         while True:
             token = self.peek()
             op = token.word if token.kind in {Kind.OPERATOR, Kind.IDENTIFIER} else ""
             binding = BINDING.get(op, 0)
             if binding <= power:
-                self.depth -= 1
+                self.nesting -= 1
                 return left
             left = self.binary(left, op, binding)
+            depth += 1  # what stood on the left stands one deeper now
+            self.require_depth(depth, CHAIN_MAX)
+
+    def require_depth(self, depth: int, most: int) -> None:
+        if depth > most:
+            raise fault(f"nested deeper than {most}", self.query, self.peek().span)
 
     def binary(self, left: Node, op: str, binding: int) -> Binary:
         self.take()
@@ -358,6 +367,9 @@ class _Parser:
         opening = self.take()
         range_ms = self.durations.positive()
         if self.accept(":"):
+            if isinstance(node, Subquery):
+                problem = "subquery is only allowed on instant vector, got matrix instead"
+                raise fault(problem, self.query, node.span)
             step_ms = 0 if self.peek().text == "]" else self.durations.positive()
             self.expect("]", " in subquery selector")
             return Subquery(node, range_ms, step_ms, span=self.since(node.span.start))

@@ -158,6 +158,25 @@ def test_shared_parts_are_evaluated_once_and_keep_their_notes() -> None:
     assert source.selects == 2
 
 
+def test_long_chains_are_evaluated() -> None:
+    engine, shared = Engine(a_source()), Shared()
+    for query in (
+        " or ".join(f"up{{n!='{i}'}}" for i in range(170)),
+        "abs(" * 95 + "up" + ")" * 95,
+        " + ".join("1" for _ in range(170)),
+    ):
+        engine.instant(query, MINUTE, shared=shared)
+        engine.range(query, 0, 5 * MINUTE, MINUTE)
+
+
+def test_a_cross_product_is_refused_before_it_is_made() -> None:
+    source = ListSource()
+    for i in range(3_000):
+        source.add(Labels({"__name__": "x", "i": str(i)}), [(0, 1.0)])
+    with pytest.raises(QueryError, match="found duplicate series for the match group"):
+        Engine(source).instant("x * on () x", 0)
+
+
 def test_derived_labels_follow_the_key() -> None:
     """Frames of one key have the same labels; a new key brings new ones."""
 

@@ -1,6 +1,8 @@
 """What is understood, how it is printed, and where a fault is said to be."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from promkit.errors import QueryError
 from ruler.promql import Features, caret, parse, value_type
@@ -68,6 +70,31 @@ def test_every_node_knows_where_it_stood() -> None:
             assert query[node.span.start :].startswith(node.name)
 
 
+TOKENS = (
+    *("foo", "a:b", "sum", "by", "on", "rate", "offset", "@", "start", "bool", "group_left", "info", "NaN"),
+    *("(", ")", "[", "]", "{", "}", ",", ":", "+", "-", "*", "^", "==", "=~", "!=", "=", "and", "unless"),
+    *("1", "5m", "1e3", "0x", "'s'", '"', "`x`", "[5m]", "{a='b'}", "#", "\n", "\\", "é", "topk", "time()"),
+)
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=25), st.sampled_from(["", " "]))
+def test_anything_is_a_tree_or_an_error(tokens: list[str], between: str) -> None:
+    query = between.join(tokens)
+    try:
+        node = parse(query, ALL)
+    except QueryError:
+        return
+    assert parse(printed(node), ALL) == node or "NaN" in query
+
+
 def test_deep_nesting_is_refused_not_crashed() -> None:
     with pytest.raises(QueryError, match="nested deeper"):
         parse("(" * 5_000 + "1" + ")" * 5_000)
+    with pytest.raises(QueryError, match="nested deeper"):
+        parse(" or ".join(f"a{i}" for i in range(5_000)))
+    with pytest.raises(QueryError, match="nested deeper"):
+        parse("-" * 5_000 + "1")
+    with pytest.raises(QueryError, match="nested deeper"):
+        parse("a[" + "(" * 5_000 + "1m", ALL)
+    with pytest.raises(QueryError, match="subquery is only allowed"):
+        parse("a" + "[5m:]" * 5_000)
