@@ -125,12 +125,17 @@ def due(
     now_ms: int,
     rank: Rank,
     group_labels: Labels,
+    *,
+    tried: bool = False,
 ) -> Due:
-    """Compare what stands with what `target` knows. `rank` orders severities (None: unordered)."""
+    """Compare what stands with what `target` knows. `rank` orders severities (None: unordered).
+
+    `tried`: the waiting message may have been taken, and we do not know it: nothing in it may be dropped.
+    """
     view = _View(target, timing, members, told, now_ms, rank)
     fresh = view.message(group_labels)
     if waiting is not None:
-        fresh = _folded(waiting, fresh, view.firing, told)
+        fresh = _folded(waiting, fresh, view.firing, told, tried=tried)
         return Due(fresh, silent=view.silent())
     return Due(fresh, silent=view.silent(), wake_ms=view.wake_ms(fresh))
 
@@ -257,15 +262,25 @@ def _worse(alert: Alert, told: Told, rank: Rank) -> bool:
 
 
 def _folded(
-    waiting: Message, fresh: Message | None, firing: set[str], told: Mapping[str, Told]
+    waiting: Message,
+    fresh: Message | None,
+    firing: set[str],
+    told: Mapping[str, Told],
+    *,
+    tried: bool,
 ) -> Message | None:
     """Bring a waiting message up to date. What in it came or went meanwhile stays, and more follows."""
-    kept = [fact for fact in waiting.facts if _overtaken(fact, firing, told.get(fact.fingerprint))]
+    overtaken = [fact for fact in waiting.facts if _overtaken(fact, firing, told.get(fact.fingerprint))]
+    kept = {fact.fingerprint: fact for fact in overtaken}
+    wanted = {fact.fingerprint: fact for fact in (fresh.facts if fresh else ())}
+    if tried:
+        kept.update({f.fingerprint: f for f in waiting.facts if f.fingerprint not in wanted})
     if not kept:
         return fresh
-    fingerprints = {fact.fingerprint for fact in kept}
-    others = [fact for fact in (fresh.facts if fresh else ()) if fact.fingerprint not in fingerprints]
-    return replace(waiting, facts=tuple(sorted((*kept, *others), key=by_alert)), late=True, follow=True)
+    facts = tuple(sorted({**wanted, **kept}.values(), key=by_alert))
+    if not overtaken:
+        return replace(fresh or waiting, facts=facts)
+    return replace(waiting, facts=facts, late=True, follow=True)
 
 
 def _overtaken(fact: Fact, firing: set[str], told: Told | None) -> bool:

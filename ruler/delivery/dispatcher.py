@@ -155,11 +155,13 @@ class Dispatcher:
         known = {group.id: group for group in self._outbox.groups()}
         for group in known.values():
             self._put(group)
+        told = [(target, key, entry.fact) for target, key, entry in self._outbox.firing_told()]
+        waiting = [(row.target, row.group_key, fact) for row in self._outbox.pending() for fact in row.facts]
         debts: dict[GroupId, dict[str, Alert]] = {}
-        for target, group_key, fingerprint, told in self._outbox.firing_told():
+        for target, group_key, fact in (*told, *waiting):
             group_id = (target.rpartition("/")[0], group_key)
             if group_id in known:
-                debts.setdefault(group_id, {})[fingerprint] = self._standing(fingerprint, told.fact, now_ms)
+                debts.setdefault(group_id, {})[fact.fingerprint] = self._standing(fact, now_ms)
         for group_id, alerts in debts.items():
             group = known[group_id]
             self._put(joined(group, self._timing(group), alerts.values(), now_ms))
@@ -178,10 +180,10 @@ class Dispatcher:
     def _belongs(self, alert: Alert, group: Group) -> bool:
         return any(place.id == group.id for place in self.setup.router.places(alert))
 
-    def _standing(self, fingerprint: str, fact: Fact, now_ms: int) -> Alert:
+    def _standing(self, fact: Fact, now_ms: int) -> Alert:
         """Give an alert as the book has it; as over, where the book knows it no more."""
         try:
-            return self._book.alert(fingerprint)
+            return self._book.alert(fact.fingerprint)
         except NotFound:
             return Alert(
                 labels=fact.labels,
@@ -297,7 +299,8 @@ class Dispatcher:
         row = self._outbox.waiting(target.key, group.key)
         waiting = row.content if row is not None and isinstance(row.content, Message) else None
         told = self._outbox.told(target.key, group.key)
-        found = due(target, timing, members, told, waiting, now_ms, self._rank, group.labels)
+        tried = row is not None and row.attempts > 0
+        found = due(target, timing, members, told, waiting, now_ms, self._rank, group.labels, tried=tried)
         message, put, drop = found.message, None, None
         if row is None:
             put = Put(target, message) if message is not None else None

@@ -135,13 +135,13 @@ class Outbox:
         with self._lock:
             return self._waiting.get((target, group_key))
 
-    def firing_told(self) -> list[tuple[str, str, str, Told]]:
-        """Everything some target takes to be firing: target, group key, fingerprint, what it was told."""
+    def firing_told(self) -> list[tuple[str, str, Told]]:
+        """Everything some target takes to be firing: target, group key, what it was told."""
         with self._lock:
             return [
-                (target, group_key, fingerprint, entry)
+                (target, group_key, entry)
                 for (target, group_key), entries in self._told.items()
-                for fingerprint, entry in entries.items()
+                for entry in entries.values()
                 if entry.status is Status.FIRING
             ]
 
