@@ -1,12 +1,12 @@
 """Durations and times inside an expression: `5m`, `300`, and where enabled `(2 * 5m) % 4m`."""
 
 import math
-from typing import Protocol
 
 from promkit.duration import parse_duration
-from promkit.errors import ConfigError, QueryError
+from promkit.errors import ConfigError
 from ruler.promql.ast import Span
 from ruler.promql.lexer import Kind, Token, fault
+from ruler.promql.reader import Reader
 
 __all__ = ["DurationReader", "duration_ms", "number"]
 
@@ -14,18 +14,6 @@ _POWERS = {"+": 40, "-": 40, "*": 50, "/": 50, "%": 50, "^": 60}
 _SIGN_POWER = 50
 NESTING_MAX = 50
 _RANGE_MAX_MS = (1 << 63) // 1_000_000  # Go counts durations in nanoseconds
-
-
-class Tokens(Protocol):
-    """What a reader of durations needs of the parser."""
-
-    query: str
-
-    def peek(self, ahead: int = 0) -> Token: ...
-    def take(self) -> Token: ...
-    def accept(self, *texts: str) -> Token | None: ...
-    def expect(self, text: str, context: str) -> Token: ...
-    def unexpected(self, context: str, expected: str = "") -> QueryError: ...
 
 
 def number(token: Token, query: str) -> float:
@@ -56,7 +44,7 @@ def duration_ms(token: Token, query: str) -> int:
 class DurationReader:
     """Reads durations from a parser's tokens."""
 
-    def __init__(self, tokens: Tokens, *, is_expression_allowed: bool) -> None:
+    def __init__(self, tokens: Reader, *, is_expression_allowed: bool) -> None:
         self._tokens = tokens
         self._is_expression_allowed = is_expression_allowed
         self._nesting = 0

@@ -5,9 +5,7 @@ Binding powers, loosest first: or; and, unless; comparisons; + -; * / % atan2 an
 """
 
 import difflib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from promkit.errors import QueryError
 from promkit.labels import METRIC_NAME
@@ -35,7 +33,8 @@ from ruler.promql.ast import (
 from ruler.promql.check import check
 from ruler.promql.durations import DurationReader, duration_ms, number
 from ruler.promql.functions import FUNCTIONS
-from ruler.promql.lexer import Kind, Token, fault, tokenize
+from ruler.promql.lexer import Kind, fault
+from ruler.promql.reader import NOT_A_METRIC, Reader, describe
 from ruler.promql.text import quote
 
 __all__ = ["Features", "parse"]
@@ -44,7 +43,6 @@ AGGREGATORS = frozenset(("sum", "avg", "min", "max", "count", "group", "stddev",
     AGGREGATORS_WITH_PARAMETER
 )
 EXPERIMENTAL_AGGREGATORS = frozenset(("limitk", "limit_ratio"))
-NOT_A_METRIC = frozenset(("bool", "on", "ignoring", "group_left", "group_right", "atan2"))
 SIGN_POWER = 50
 BINDING = {
     "or": 10,
@@ -63,7 +61,6 @@ BINDING = {
 # 4 for each operator in a row while evaluating.
 NESTING_MAX = 100
 CHAIN_MAX = 180
-T = TypeVar("T")
 _SHIFTABLE = "an instant vector selector or range vector selector or a subquery"
 
 
@@ -87,52 +84,19 @@ def parse(query: str, features: Features = STABLE) -> Node:
     node = parser.expression(0)
     end = parser.peek()
     if end.kind is not Kind.END:
-        raise fault(f"unexpected {_describe(end)}", query, end.span)
+        raise fault(f"unexpected {describe(end)}", query, end.span)
     check(node, query)
     return node
 
 
-class _Parser:
-    """A place in a list of tokens."""
+class _Parser(Reader):
+    """Makes nodes of what it reads."""
 
     def __init__(self, query: str, features: Features) -> None:
-        self.query = query
+        super().__init__(query)
         self.features = features
-        self.tokens = tokenize(query)
-        self.at = 0
         self.nesting = 0
         self.durations = DurationReader(self, is_expression_allowed=features.duration_expr)
-
-    # -- the list
-
-    def peek(self, ahead: int = 0) -> Token:
-        return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
-
-    def take(self) -> Token:
-        token = self.peek()
-        self.at += 1
-        return token
-
-    def accept(self, *texts: str) -> Token | None:
-        """Take the next token if it is one of these operators or words."""
-        token = self.peek()
-        if token.kind in {Kind.OPERATOR, Kind.IDENTIFIER} and token.word in texts:
-            return self.take()
-        return None
-
-    def expect(self, text: str, context: str) -> Token:
-        token = self.accept(text)
-        if token is None:
-            raise self.unexpected(context, f'"{text}"')
-        return token
-
-    def unexpected(self, context: str, expected: str = "") -> QueryError:
-        token = self.peek()
-        wanted = f", expected {expected}" if expected else ""
-        return fault(f"unexpected {_describe(token)}{context}{wanted}", self.query, token.span)
-
-    def since(self, start: int) -> Span:
-        return Span(start, self.tokens[self.at - 1].span.end)
 
     # -- expressions
 
@@ -302,16 +266,6 @@ class _Parser:
 
         return tuple(self.listed(")", label, context))
 
-    def listed(self, end: str, item: Callable[[], T], context: str) -> list[T]:
-        """Items between commas up to `end`; a comma may stand after the last."""
-        items: list[T] = []
-        while not self.accept(end):
-            items.append(item())
-            if not self.accept(","):
-                self.expect(end, context)
-                break
-        return items
-
     def arguments(self) -> tuple[Node, ...]:
         self.expect("(", "")
         args: list[Node] = []
@@ -412,19 +366,3 @@ class _Parser:
         if node.at is not None:
             raise fault("@ <timestamp> may not be set multiple times", self.query, span)
         return replace(node, at=at, span=self.since(node.span.start))
-
-
-def _describe(token: Token) -> str:
-    match token.kind:
-        case Kind.END:
-            return "end of input"
-        case Kind.STRING:
-            return f"string {token.text}"
-        case Kind.NUMBER | Kind.DURATION:
-            return f"{token.kind.value} {quote(token.text)}"
-        case Kind.IDENTIFIER if token.word in NOT_A_METRIC:
-            return f"<{token.word}>"
-        case Kind.IDENTIFIER | Kind.METRIC:
-            return f"identifier {quote(token.text)}"
-        case _:
-            return f'"{token.text}"'

@@ -100,10 +100,12 @@ def _with_resets(windows: Windows, rise: Values) -> Values:
         return rise
     fell, before = fell[:, columns], seen[:-1, columns]
     fallen = windows.only(columns)
-    mended = rise[:, columns]
+    mended = np.array(rise[:, columns])
     for row in np.flatnonzero(fell.any(axis=1)).tolist():
-        both_inside = fallen.spread((windows.low <= start + row) & (windows.high > start + row + 1))
-        mended = np.where(both_inside & fell[row], mended + before[row], mended)
+        here = np.flatnonzero(fell[row])
+        both_inside = (windows.low <= start + row) & (windows.high > start + row + 1)  # [K, C]
+        inside = both_inside if both_inside.shape[1] == 1 else both_inside[:, fallen.clock[here]]
+        mended[:, here] += np.where(inside, before[row, here], 0.0)
     whole = rise.copy()
     whole[:, columns] = mended
     return whole
