@@ -172,7 +172,7 @@ class Loop:
 
     def _record(self, rule: Rule, group: Group, at_ms: int, schedule: _Schedule, shared: Shared) -> str:
         labels, values = recorded(rule, group, self._engine, at_ms, shared=shared)
-        self._write(rule, labels, values, at_ms, schedule)
+        self._write(rule, labels, values, at_ms - group.query_offset_ms, schedule)
         return ""
 
     def _alert(self, rule: Rule, group: Group, at_ms: int, schedule: _Schedule, shared: Shared) -> str:
@@ -187,9 +187,12 @@ class Loop:
             shared=shared,
         )
         self._book.advance(evaluation, at_ms)
+        if evaluation.error:
+            return evaluation.error
         labels, values = alert_series(rule, self._book.states(rule.id))
-        self._write(rule, labels, np.asarray(values, np.float64), at_ms, schedule)
-        return evaluation.error or ""
+        written_ms = at_ms - group.query_offset_ms
+        self._write(rule, labels, np.asarray(values, np.float64), written_ms, schedule)
+        return ""
 
     def _write(
         self, rule: Rule, labels: Sequence[Labels], values: Values, at_ms: int, schedule: _Schedule
