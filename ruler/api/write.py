@@ -1,4 +1,4 @@
-"""POST /api/v1/write: Prometheus' remote write 1.0, taken where --web.enable-remote-write-receiver is given."""
+"""POST /api/v1/write: Prometheus' remote write 1.0, where --web.enable-remote-write-receiver is given."""
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
@@ -24,5 +24,6 @@ async def write(request: Request, ruler: TheRuler) -> Response:
         )
     refused = await run_in_threadpool(receive, ruler.store, await request.body())
     if refused.total:
-        return JSONResponse({"error": f"samples refused: {refused}"}, status_code=400)
+        reasons = f"{refused.too_old} too old, {refused.duplicate} at an instant that has another value"
+        return JSONResponse({"error": f"samples refused: {reasons}"}, status_code=400)
     return Response(status_code=204)
