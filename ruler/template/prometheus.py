@@ -5,7 +5,7 @@ Of those that depend on the rendering, `query` gets an evaluator from whoever re
 
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from promkit.duration import parse_duration
 from promkit.errors import ConfigError
@@ -57,7 +57,7 @@ def _sort_by_label(name: str, vector: Value) -> list[Struct]:
 
 
 def _link(expression: str, tab: int) -> str:
-    return f"/graph?g0.expr={quote(expression, safe='')}&g0.tab={tab}"
+    return f"/graph?g0.expr={quote_plus(expression)}&g0.tab={tab}"
 
 
 def _strip_port(address: str) -> str:
@@ -95,7 +95,6 @@ PROMETHEUS = FunctionSet(
         "now": Function(None, ""),
         "externalURL": Function(None, ""),
         "pathPrefix": Function(None, ""),
-        "tmpl": Function(None, "sa"),
         "first": Function(_first, "a"),
         "label": Function(_label, "sa"),
         "value": Function(lambda sample: _sample("value", sample).fields["Value"], "a"),
@@ -113,7 +112,7 @@ PROMETHEUS = FunctionSet(
         "toTime": Function(_to_time, "a"),
         "toDuration": Function(lambda value: Span(round(to_float(value) * 1e9)), "a"),
         "parseDuration": Function(_parse_duration, "s"),
-        "urlQueryEscape": Function(lambda text: quote(text, safe="").replace("%20", "+"), "s"),
+        "urlQueryEscape": Function(quote_plus, "s"),
     },
     frozenset({"labels", "externalLabels", "externalURL", "value"}),
 )
@@ -167,18 +166,10 @@ def render_alert_text(template: Template, data: Struct, now_ms: int, query: Quer
             Struct("sample", {"Labels": Pairs(labels), "Value": value}) for labels, value in query(expression)
         ]
 
-    def named(name: str, given: Value) -> str:
-        definition = template.definitions.get(name)
-        if definition is None:
-            raise TemplateError(f"template {name!r} is not defined", static=True)
-        inner = Template(definition, template.functions, template.definitions)
-        return inner.render(given, bound={key: run for key, run in bound.items() if key != "tmpl"})
-
     bound: dict[str, Callable[..., Value]] = {
         "query": samples,
         "now": lambda: now_ms / 1000,
         "externalURL": lambda: external_url,
         "pathPrefix": lambda: urlsplit(external_url).path.rstrip("/"),
-        "tmpl": named,
     }
     return template.render(data, bound=bound)
