@@ -33,6 +33,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("command", nargs="?", choices=["run"], help="with --once: one cycle, a summary, exit code 0 or 1")
     add("--once", action="store_true", help="with run: one cycle and no server")
+    add("--output", choices=["table", "json"], default="table", help="with run: form of the summary")
     add("--config", type=Path, metavar="FILE", help="analytics.yml (default: what ships)")
     add(
         "--datasource-url",

@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import json
 import os
 import sys
 import threading
@@ -80,7 +81,10 @@ class Process:
         finally:
             self._service.close()
             self._claim.close()
-        sys.stdout.write(summary(figures, state))
+        if self._options.output == "json":
+            sys.stdout.write(json.dumps({"report": figures, "health": state}, indent=2) + "\n")
+        else:
+            sys.stdout.write(summary(figures, state))
         return 0 if state["status"] == "healthy" else 1
 
     def serve(self) -> int:
