@@ -159,7 +159,7 @@ class _Draft:
             prefixes=self.prefixes,
             comments=self.comments,
             timed=timed,
-            names=list(compress(tokens, masks[0])),
+            names=_shared(self.prefixes, list(compress(tokens, masks[0]))),
             is_name=masks[0],
             is_value=masks[1],
             is_time=masks[2],
@@ -168,6 +168,12 @@ class _Draft:
         )
         times = np.array([time_ms or 0 for time_ms in self.times], np.int64) if timed.any() else None
         return Page(layout, np.array(self.values, np.float64), times)
+
+
+def _shared(prefixes: list[bytes], names: list[bytes]) -> list[bytes]:
+    """The names, each text held once: most are prefixes, too."""
+    pool = dict(zip(prefixes, prefixes, strict=True))
+    return [pool.setdefault(name, name) for name in names]
 
 
 # Translation tables: 1 for one kind, 0 for all others.

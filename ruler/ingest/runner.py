@@ -7,6 +7,7 @@ A row begins with what is said about the scrape itself, then come the page's ser
 
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -51,11 +52,15 @@ class _Known:
 class Runner:
     """A target's state between scrapes. Its lock makes one scrape, or its end, happen at a time."""
 
-    def __init__(self, target: Target, job: Scrape, store: Store) -> None:
+    def __init__(
+        self, target: Target, job: Scrape, store: Store, learning: AbstractContextManager[object]
+    ) -> None:
+        """`learning` is held while a layout is learnt: it takes memory, so not all targets do it at once."""
         self.target = target
         self.job = job
         self._store = store
         self._lock = Lock()
+        self._learning = learning
         self._lane: Lane = store.lane(target.job, target.key, target.interval_ms)
         self._reports = self._lane.slots([target.labels.merged({METRIC_NAME: name}) for name in _REPORTS])
         self._fetch = Fetch(job, target.url, target.timeout_ms)
@@ -121,7 +126,8 @@ class Runner:
                 if self._down:
                     self._lane.revive(self._live)
                 return self._filled(known, page), (len(page.values), known.kept, 0)
-        return self._learned_row(body, at_ms, openmetrics=openmetrics)
+        with self._learning:
+            return self._learned_row(body, at_ms, openmetrics=openmetrics)
 
     def _filled(self, known: _Known, page: Page) -> Values:
         row = self._lane.blank()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from threading import RLock
+from threading import Lock, RLock
 
 from promkit import log
 from promkit.exposition import Family, counter, gauge
@@ -41,6 +41,7 @@ class Scraper:
         self._clock = clock
         self._on_scrape = on_scrape
         self._lock = RLock()
+        self._learning = Lock()
         self._jobs: dict[str, _Job] = {}
         self._runners: dict[_Key, Runner] = {}
         self._schedule = Schedule(clock, self._scrape, self._want_worker)
@@ -124,7 +125,7 @@ class Scraper:
     def _place(self, key: _Key, target: Target, config: Scrape) -> None:
         runner = self._runners.get(key)
         if runner is None:
-            self._runners[key] = Runner(target, config, self._store)
+            self._runners[key] = Runner(target, config, self._store, self._learning)
         else:
             before = runner.target
             if before != target or runner.job != config:

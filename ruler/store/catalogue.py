@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from pydantic_core import to_json
+
 from promkit.errors import LuminaError, Unavailable
 from promkit.labels import METRIC_NAME, Labels
 from promkit.matchers import Matcher, MatchOp
 from ruler.store.index import Sids
 
-__all__ = ["Catalogue", "ChunkRow"]
+__all__ = ["Catalogue", "ChunkRow", "SeriesRow", "series_row"]
 
 _VERSION = 1
 _SCHEMA = """
@@ -31,6 +33,7 @@ CREATE TABLE IF NOT EXISTS chunks (
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS metadata (metric TEXT PRIMARY KEY, texts TEXT NOT NULL);
 """
+SeriesRow = tuple[int, str, str, int]
 _VARIABLES_MAX = 500
 _CHECKPOINT_ROWS = 1_000
 FOLDED = "folded"  # the number of the last segment whose rows are in chunks
@@ -47,6 +50,11 @@ class ChunkRow:
     series: int
     samples: int
     bytes: int
+
+
+def series_row(sid: int, labels: Labels) -> SeriesRow:
+    """A series as it is kept: number, metric, labels as JSON, its last folded sample."""
+    return (sid, labels.metric, to_json(dict(labels.items())).decode(), 0)
 
 
 class Catalogue:
@@ -72,12 +80,8 @@ class Catalogue:
             highest = self._db.execute("SELECT max(sid) FROM series").fetchone()[0]
         return 0 if highest is None else int(highest) + 1
 
-    def add_series(self, series: Iterable[tuple[int, Labels]]) -> None:
+    def add_series(self, rows: Sequence[SeriesRow]) -> None:
         """Remember labels. OSError: the disk does not take it."""
-        rows = [
-            (sid, labels.metric, json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":")), 0)
-            for sid, labels in series
-        ]
         with self._lock:
             try:
                 with self._transaction():

@@ -22,7 +22,7 @@ from promkit.errors import Conflict, Unavailable
 from promkit.labels import Labels
 from promkit.matchers import Matcher
 from promkit.process import Stop, Supervisor
-from ruler.store.catalogue import Catalogue, ChunkRow
+from ruler.store.catalogue import Catalogue, ChunkRow, SeriesRow, series_row
 from ruler.store.chunks import Chunk, ChunkDamaged
 from ruler.store.fold import fold, merge_chunks
 from ruler.store.frame import Frame, Times, Values
@@ -51,7 +51,7 @@ class History:
         self._owned = lock
         self._lock = RLock()  # of the lists below
         self._catalogue = Catalogue(directory / "catalogue.db")
-        self._new_series: list[tuple[int, Labels]] = []
+        self._new_series: list[SeriesRow] = []
         self._matches: OrderedDict[tuple[Matcher, ...], dict[int, Labels]] = OrderedDict()
         self._damaged: set[str] = set()
         self._chunks: list[tuple[ChunkRow, Chunk]] = self._open_chunks()
@@ -91,10 +91,11 @@ class History:
 
     # What is written.
 
-    def define(self, sid: int, labels: Labels) -> None:
-        """A new series; on the disk before any row that names it."""
+    def define(self, series: Mapping[int, Labels]) -> None:
+        """New series; on the disk before any row that names them."""
+        rows = [series_row(sid, labels) for sid, labels in series.items()]
         with self._lock:
-            self._new_series.append((sid, labels))
+            self._new_series += rows
             self._matches.clear()
 
     def describe(self, metadata: Mapping[str, tuple[str, str, str]]) -> None:

@@ -330,8 +330,8 @@ class Store:
         sids = np.array([self._index.add(labels) for labels in series], np.int64)
         self._homes.reserve(self._index.next_sid)
         if self._history is not None and self._index.next_sid > before:
-            for sid in np.unique(sids[sids >= before]).tolist():
-                self._history.define(sid, self._index.labels_once(sid))
+            new = {sid: labels for sid, labels in zip(sids.tolist(), series, strict=True) if sid >= before}
+            self._history.define(new)
         return sids
 
     # What lanes ask for (`Keeper`).
