@@ -16,6 +16,7 @@ never written is reserved, not used.
 
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from ruler.store.frame import ABSENT, PAD, Times, Values
 __all__ = ["Block", "Columns", "Gather", "Window"]
 
 Columns = NDArray[np.intp]
+Int64s = NDArray[np.int64]
 _NEVER = np.iinfo(np.int64).min
 _ROWS_MAX = 1 << 17  # of one ring; what does not fit is on the disk
 _COLUMNS_MIN = 64
@@ -156,51 +158,51 @@ class Block:
             height = int((last - first).max(initial=0))
             if height <= 0:
                 return None
-            steps = np.arange(height)[:, None]
-            positions = (first + steps) % self._rows  # [T, C]
-            times = self._times[positions, gather.clocks]
-            values = self._gather(gather, first, height)
-        short = steps >= last - first  # [T, C]
+            times: Times = self._gather(self._times, gather.clocks, first, height)
+            values: Values = self._gather(self._values, gather.columns, first[gather.clock], height)
+        short = np.arange(height)[:, None] >= last - first  # [T, C]
         if short[-1].any():
             times[short] = PAD
             values[short[:, gather.clock]] = ABSENT
         return Window(times, values)
 
-    def _gather(self, gather: Gather, first: NDArray[np.int64], height: int) -> Values:
-        """`height` rows from each clock's first. [T, S]."""
+    def _gather(self, ring: NDArray[Any], columns: Columns, first: Int64s, height: int) -> NDArray[Any]:
+        """`height` rows of each column, from its own first. [T, S]."""
         starts = np.unique(first)
         if len(starts) == 1:
-            return self._take(int(starts[0]), height, gather.columns)
+            return self._take(ring, int(starts[0]), height, columns)
         if len(starts) > _STARTS_MAX:
-            positions = (first + np.arange(height)[:, None]) % self._rows
-            taken: Values = self._values[positions[:, gather.clock], gather.columns]
-            return taken
-        values = np.empty((height, len(gather.columns)))
-        of_column = first[gather.clock]
+            scattered: NDArray[Any] = ring[(first + np.arange(height)[:, None]) % self._rows, columns]
+            return scattered
+        gathered = np.empty((height, len(columns)), ring.dtype)
         for start in starts:
-            alike = np.flatnonzero(of_column == start)
-            values[:, alike] = self._take(int(start), height, gather.columns[alike])
-        return values
+            alike = np.flatnonzero(first == start)
+            gathered[:, alike] = self._take(ring, int(start), height, columns[alike])
+        return gathered
 
-    def _take(self, first: int, height: int, columns: Columns) -> Values:
+    def _take(self, ring: NDArray[Any], first: int, height: int, columns: Columns) -> NDArray[Any]:
         """Rows that lie one after the other, but for the ring's seam. [T, S]."""
         position = first % self._rows
         upper = min(height, self._rows - position)
-        values = np.empty((height, len(columns)))
-        np.take(self._values[position : position + upper], columns, axis=1, out=values[:upper], mode="clip")
-        np.take(self._values[: height - upper], columns, axis=1, out=values[upper:], mode="clip")
-        return values
+        taken = np.empty((height, len(columns)), ring.dtype)
+        np.take(ring[position : position + upper], columns, axis=1, out=taken[:upper], mode="clip")
+        np.take(ring[: height - upper], columns, axis=1, out=taken[upper:], mode="clip")
+        return taken
 
-    def _bounds(
-        self, clocks: Columns, start_ms: int, end_ms: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _bounds(self, clocks: Columns, start_ms: int, end_ms: int) -> tuple[Int64s, Int64s]:
         """Numbers of the first row in the span and of the first row past it, for each clock. [C], [C]."""
-        times = self._times[:, clocks]
-        kept, count = self._start[clocks], self._count[clocks]
-        unused = self._rows - (count - kept)  # their time is NEVER, before all others
-        before = (times < start_ms).sum(axis=0) - unused
-        upto = (times <= end_ms).sum(axis=0) - unused
-        return kept + before, kept + upto
+        return self._first_not_before(clocks, start_ms), self._first_not_before(clocks, end_ms + 1)
+
+    def _first_not_before(self, clocks: Columns, at_ms: int) -> Int64s:
+        """By halving: each clock's rows rise. [C]."""
+        low, high = self._start[clocks], self._count[clocks]
+        while (low < high).any():
+            middle = (low + high) >> 1
+            # Where nothing is left to halve, `middle` may be a row that is not there yet: it stays as it is.
+            before = (self._times[middle % self._rows, clocks] < at_ms) & (low < high)
+            low = np.where(before, middle + 1, low)
+            high = np.where(before, high, middle)
+        return low
 
     def _widen_clocks(self) -> None:
         size = 2 * len(self._count)

@@ -51,6 +51,7 @@ class History:
         self._owned = lock
         self._lock = RLock()  # of the lists below
         self._catalogue = Catalogue(directory / "catalogue.db")
+        (directory / "catalogue.db").chmod(0o640)
         self._new_series: list[SeriesRow] = []
         self._matches: OrderedDict[tuple[Matcher, ...], dict[int, Labels]] = OrderedDict()
         self._damaged: set[str] = set()
