@@ -24,6 +24,7 @@ __all__ = ["HORIZON_MS", "Breach", "breach"]
 HOUR_MS = 3_600_000
 HORIZON_MS = 72 * HOUR_MS
 _HOURS_MIN = 6
+_CHUNK = 64  # series at once: what stays in the processor's cache
 _WEEK = 168
 _SEASONAL = 30  # hours of history from which days are compared
 _BENDING = 72  # and from which growth may speed up
@@ -47,6 +48,17 @@ def breach(
     values: Values, step_ms: int, threshold: Values, *, above: bool, horizon_ms: int = HORIZON_MS
 ) -> Breach:
     """Judge histories [S, T] against a threshold each [S]; `above` for rules that fire over it."""
+    parts = [
+        _breach(
+            values[at : at + _CHUNK], step_ms, threshold[at : at + _CHUNK], above=above, horizon_ms=horizon_ms
+        )
+        for at in range(0, len(values), _CHUNK)
+    ]
+    none = np.zeros(0)
+    return Breach(*(np.concatenate([none, *(getattr(p, name) for p in parts)]) for name in Breach.__slots__))
+
+
+def _breach(values: Values, step_ms: int, threshold: Values, *, above: bool, horizon_ms: int) -> Breach:
     sign = 1.0 if above else -1.0
     steps = max(HOUR_MS // step_ms, 1)
     hours = hourly_max(sign * values[:, -_WEEK * steps :], steps)  # [S, N]

@@ -24,7 +24,7 @@ from promkit.labels import METRIC_NAME, Labels
 __all__ = ["Columns", "History", "Source", "Table", "queries_of"]
 
 _PLAIN = re.compile(r"\s*(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)?\s*(?:\{(?P<inner>[^{}]*)\})?\s*")
-_POINTS_MAX = 1_000_000  # of one answer; about 30 MB of JSON
+_POINTS_MAX = 200_000  # of one answer; about 6 MB of JSON, and 50 MB while it is read
 _RAW_MAX = 5_000_000  # samples that a server reads for one answer, at one every ten seconds
 _SCRAPE_MS = 10_000
 _STEPS_MAX = 10_000  # Prometheus answers 11,000 at most

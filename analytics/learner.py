@@ -23,7 +23,7 @@ __all__ = ["BLOCK", "LIVE_MIN", "Block", "Live", "Outcome", "Settings", "Trained
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
-BLOCK = 512
+BLOCK = 64  # what stays in the processor's cache: twice as fast as 512, and small in memory
 LIVE_MIN = 100  # predictions that have been judged before they speak for a model
 _STALE = 3  # steps without a sample after which a series is not forecast
 

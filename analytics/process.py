@@ -1,6 +1,8 @@
 """Joins the rooms: configuration → client → service → worker and server."""
 
 import argparse
+import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -149,12 +151,19 @@ class Process:
     def _cycle(self, now_ms: int) -> Results | None:
         with self._seconds.time():
             results = self._service.cycle(now_ms)
+        _give_back()
         self._cycles.inc("done" if results is not None else "failed")
         self._up.set(float(self._service.status.is_up))
         if results is not None:
             self._last.set(now_ms / 1000)
             self._series.set(self._service.status.series)
         return results
+
+
+def _give_back() -> None:
+    """Return freed memory to the system: after a cycle glibc keeps some 30 MiB that wait for the next one."""
+    with contextlib.suppress(OSError, AttributeError):  # another libc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _fetcher(source: Datasource) -> Fetcher:

@@ -16,6 +16,7 @@ import numpy as np
 from analytics.anomaly import Alarms, quiet
 from analytics.arrays import Values, fill
 from analytics.breach import breach
+from analytics.learner import BLOCK
 from analytics.models import RECENT, strangeness
 from analytics.models.mixture import Mixture
 from analytics.trend import trends
@@ -150,8 +151,8 @@ def _bench(options: argparse.Namespace) -> None:
     step = int(times[1] - times[0])
     model = Mixture(max(DAY_S // step, 2), options.horizon)
     parts = []
-    for at in range(0, len(values), 512):
-        block = values[at : at + 512]
+    for at in range(0, len(values), BLOCK):
+        block = values[at : at + BLOCK]
         none = np.zeros((0, *block.shape))
         before = model.fit(block[:, :-1], none[:, :, :-1])
         scores = model.score(before, block[:, -1:])[:, 0]
