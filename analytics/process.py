@@ -67,6 +67,7 @@ class Process:
         self._seconds = self._own.histogram("analytics_cycle_duration_seconds", "Duration of a cycle.")
         self._up = self._own.gauge("analytics_datasource_up", "Whether the history could be read, 1 or 0.")
         self._series = self._own.gauge("analytics_series", "Series that models and rules name.")
+        self._left = self._own.gauge("analytics_series_left_out", "Series beyond series_max of their query.")
         self._last = self._own.gauge(
             "analytics_last_cycle_timestamp_seconds", "When the last whole cycle ran, Unix time."
         )
@@ -157,6 +158,7 @@ class Process:
         if results is not None:
             self._last.set(now_ms / 1000)
             self._series.set(self._service.status.series)
+            self._left.set(self._service.left_out)
         return results
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from promkit.errors import LuminaError
 
-__all__ = ["Threshold", "metric_of", "thresholds"]
+__all__ = ["Threshold", "thresholds"]
 
 _COMPARISON = re.compile(
     r"(?P<expr>.*\S)\s*(?P<op>>=|<=|>|<)\s*(?P<value>[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*",
@@ -51,11 +51,6 @@ def thresholds(groups: Sequence[Mapping[str, Any]], parse: Callable[[str], Any])
             if one is not None and not _OWN.search(one.expr):
                 found.setdefault((one.rule, one.expr), one)
     return list(found.values())
-
-
-def metric_of(threshold: Threshold) -> str:
-    """The expression without its selector, for people."""
-    return threshold.expr.partition("{")[0] or threshold.expr
 
 
 def _ours(rule: Mapping[str, Any]) -> Threshold | None:

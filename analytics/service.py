@@ -59,6 +59,7 @@ class Service:
     def __init__(self, api: Api, config: Config, specs: Sequence[ModelSpec], data: Path | None) -> None:
         self.results: Results | None = None
         self.live: Mapping[str, Live] = {}
+        self.left_out = 0  # series beyond the limit
         self.journal = Journal(data)
         self.status = Status(config.datasource.url, True, "", 0, None, None, 0)
         self._api = api
@@ -154,8 +155,9 @@ class Service:
         if now_ms // HOUR_MS > self._hour_ms // HOUR_MS:
             self._hourly, _ = self._months.refresh(targets, now_ms)
             self._hour_ms = now_ms
-        if self._history.left_out:
+        if self._history.left_out != self.left_out:
             log.warning("series left out", count=self._history.left_out, limit=setup.config.series_max)
+            self.left_out = self._history.left_out
         return tables, refused
 
     def _ask_thresholds(self) -> Sequence[Threshold]:
@@ -201,6 +203,7 @@ class Service:
             return
         for name, history in (("steps", self._history), ("hours", self._months)):
             storage.save_history(self._data / f"history-{name}.npz", history.arrays())
+        storage.forget_others(self._data / "learned", self._memory.trained)
         for model, trained in self._memory.trained.items():
             storage.save_trained(self._data / "learned", model, trained)
 

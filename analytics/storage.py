@@ -24,7 +24,7 @@ from promkit.errors import Unavailable
 from promkit.labels import Labels
 from promkit.log import get
 
-__all__ = ["load_history", "load_trained", "save_history", "save_trained"]
+__all__ = ["forget_others", "load_history", "load_trained", "save_history", "save_trained"]
 
 log = get("analytics.storage")
 
@@ -85,6 +85,14 @@ def load_trained(folder: Path, models: Iterable[str]) -> dict[str, Trained]:
         if meta is not None:
             found[model] = _trained(meta, arrays)
     return found
+
+
+def forget_others(folder: Path, models: Iterable[str]) -> None:
+    """Delete what models have learned that are no more."""
+    kept = {f"{model}.npz" for model in models}
+    for path in folder.glob("*.npz"):
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
 
 
 def _trained(meta: Mapping[str, Any], arrays: Found) -> Trained:

@@ -6,7 +6,7 @@ import pytest
 from analytics.anomaly import Alarms
 from analytics.history import Columns
 from analytics.learner import Block, Trained
-from analytics.storage import load_history, load_trained, save_history, save_trained
+from analytics.storage import forget_others, load_history, load_trained, save_history, save_trained
 from promkit.errors import Unavailable
 from tests.builders.made_history import NOW_MS, STEP_MS, a_series, times_until
 
@@ -51,3 +51,11 @@ def test_a_broken_file_is_left_aside(tmp_path: Path, content: bytes) -> None:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="cannot be written"):
         save_history(tmp_path / "no" / "h.npz", [])
+
+
+def test_models_that_are_no_more_leave_nothing(tmp_path: Path) -> None:
+    trained = Trained("key", [a_block()], NOW_MS, 1, NOW_MS)
+    for model in ("old", "new"):
+        save_trained(tmp_path, model, trained)
+    forget_others(tmp_path, ["new"])
+    assert [path.name for path in tmp_path.iterdir()] == ["new.npz"]
