@@ -130,7 +130,7 @@ class Delivery:
     def send_due(self) -> None:
         """Send what is due and wait for it: for who drives the room without threads of its own."""
         self._sender.turn()
-        self._sender.close()
+        self._sender.finish()
 
     def _sent(self, row: Row, outcome: Outcome) -> None:
         """Write what became of a message into the timelines of its alerts, and look at its group."""

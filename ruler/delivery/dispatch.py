@@ -22,7 +22,18 @@ from ruler.alerts import Alert
 from ruler.delivery.message import Fact, Message, Reason, Status, Target, Told
 from ruler.delivery.order import by_alert
 
-__all__ = ["DEFAULT_TIMING", "Due", "Group", "Member", "Timing", "after_flush", "due", "joined", "pruned"]
+__all__ = [
+    "DEFAULT_TIMING",
+    "Due",
+    "Group",
+    "Member",
+    "Timing",
+    "after_flush",
+    "cooldown_ends_ms",
+    "due",
+    "joined",
+    "pruned",
+]
 
 Rank = Callable[[str], int | None]
 
@@ -72,7 +83,6 @@ class Due:
 
     message: Message | None  # to be put into the outbox, or to stand there instead of the waiting one
     silent: tuple[str, ...] = ()  # fingerprints that count as resolved from now on, without a message
-    wake_ms: int | None = None  # when a cooldown ends before the group's next flush
 
 
 # The group's clock.
@@ -136,8 +146,19 @@ def due(
     fresh = view.message(group_labels)
     if waiting is not None:
         fresh = _folded(waiting, fresh, view.firing, told, tried=tried)
-        return Due(fresh, silent=view.silent())
-    return Due(fresh, silent=view.silent(), wake_ms=view.wake_ms(fresh))
+    return Due(fresh, silent=view.silent())
+
+
+def cooldown_ends_ms(
+    target: Target,
+    timing: Timing,
+    members: Sequence[Member],
+    told: Mapping[str, Told],
+    now_ms: int,
+    rank: Rank,
+) -> int | None:
+    """Say when the next cooldown in the group ends: then, not at its clock's next turn, it is looked at."""
+    return _View(target, timing, members, told, now_ms, rank).cooldown_ends_ms()
 
 
 class _View:
@@ -220,10 +241,7 @@ class _View:
         over = (f for f, told in self.told.items() if told.status is Status.FIRING and f not in self.firing)
         return tuple(sorted(f for f in over if not (self.target.send_resolved and self.told[f].owes)))
 
-    def wake_ms(self, message: Message | None) -> int | None:
-        """When the next cooldown ends; alerts without one wait for the group's clock."""
-        if message is not None:
-            return None
+    def cooldown_ends_ms(self) -> int | None:
         ends = [
             from_ms
             for alert in self.up

@@ -12,7 +12,17 @@ from promkit.errors import NotFound
 from promkit.labels import Labels
 from promkit.log import get
 from ruler.alerts import Alert, Book, Happening, Phase, Transition
-from ruler.delivery.dispatch import DEFAULT_TIMING, Group, Member, Timing, after_flush, due, joined, pruned
+from ruler.delivery.dispatch import (
+    DEFAULT_TIMING,
+    Group,
+    Member,
+    Timing,
+    after_flush,
+    cooldown_ends_ms,
+    due,
+    joined,
+    pruned,
+)
 from ruler.delivery.gate import Gate
 from ruler.delivery.message import Fact, Message, Status, Target
 from ruler.delivery.mute import Inhibitor, Suppression, muted_by
@@ -50,7 +60,6 @@ class _Decided:
     put: Put | None
     drop: Row | None
     silent: tuple[str, ...]
-    wake_ms: int | None
 
 
 class Dispatcher:
@@ -130,6 +139,7 @@ class Dispatcher:
         urgent |= self._opened(notes.opened, now_ms)
         self._let_go(notes.groups - urgent)
         self._flush(urgent, now_ms)
+        self._set_wakes(notes.groups - urgent, now_ms)
         if now_ms - self._maintained_ms >= MAINTAIN_EVERY_MS:
             self._maintained_ms = now_ms
             self._outbox.maintain(now_ms)
@@ -258,6 +268,7 @@ class Dispatcher:
             for write in writes:
                 self._put(write.group)
             self._let_go([write.group.id for write in writes])
+            self._set_wakes([write.group.id for write in writes], now_ms)
             for write in overtaken:
                 self.look(write.group.id, follow=True)
             if any(write.puts for write in writes):
@@ -266,24 +277,43 @@ class Dispatcher:
     def _looked(self, group: Group, now_ms: int) -> GroupWrite:
         """Decide what a group's targets are owed."""
         timing = self._timing(group)
-        alerts = {f: self._refreshed(alert, now_ms) for f, alert in group.members.items()}
-        group = replace(group, members=alerts)
-        members = [Member(alert, self._kept_back(group, alert, now_ms)) for alert in alerts.values()]
-        gated = not all(self._gate.is_open(alert, self._inhibitor, now_ms) for alert in alerts.values())
+        group, members = self._members(group, now_ms)
+        alerts = group.members.values()
+        gated = not all(self._gate.is_open(alert, self._inhibitor, now_ms) for alert in alerts)
         decided = [
             self._decided(way.target, group, timing, members, now_ms, gated=gated)
             for way in self.setup.integrations.get(group.receiver, ())
         ]
-        self._wakes.pop(group.id, None)
-        wakes = [one.wake_ms for one in decided if one.wake_ms is not None]
-        if wakes:
-            self._wakes[group.id] = min(wakes)
         return GroupWrite(
             after_flush(group, timing, now_ms) if group.next_flush_ms <= now_ms else group,
             puts=tuple(one.put for one in decided if one.put is not None),
             drops=tuple(one.drop for one in decided if one.drop is not None),
             silent={one.target: one.silent for one in decided if one.silent},
         )
+
+    def _members(self, group: Group, now_ms: int) -> tuple[Group, list[Member]]:
+        """Bring a group's alerts up to date, and tell which of them are kept back."""
+        alerts = {f: self._refreshed(alert, now_ms) for f, alert in group.members.items()}
+        group = replace(group, members=alerts)
+        return group, [Member(alert, self._kept_back(group, alert, now_ms)) for alert in alerts.values()]
+
+    def _set_wakes(self, group_ids: Iterable[GroupId], now_ms: int) -> None:
+        """Note when the next cooldown in these groups ends, for targets that wait for no message."""
+        for group_id in group_ids:
+            self._wakes.pop(group_id, None)
+            group = self._groups.get(group_id)
+            if group is None or all(alert.cooldown_ms is None for alert in group.members.values()):
+                continue
+            group, members = self._members(group, now_ms)
+            ends = []
+            for way in self.setup.integrations.get(group.receiver, ()):
+                key = way.target.key
+                if self._outbox.waiting(key, group.key) is None:
+                    told, timing = self._outbox.told(key, group.key), self._timing(group)
+                    at_ms = cooldown_ends_ms(way.target, timing, members, told, now_ms, self._rank)
+                    ends.extend([] if at_ms is None else [at_ms])
+            if ends:
+                self._wakes[group_id] = min(ends)
 
     def _decided(
         self,
@@ -313,7 +343,7 @@ class Dispatcher:
             drop = row
         elif message != waiting:
             put = Put(target, message, replaces=row)
-        return _Decided(target.key, put, drop, found.silent, found.wake_ms)
+        return _Decided(target.key, put, drop, found.silent)
 
     def _refreshed(self, alert: Alert, now_ms: int) -> Alert:
         """Give the alert as it stands: annotations and value change without anything having happened."""

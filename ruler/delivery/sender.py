@@ -97,14 +97,14 @@ class Sender:
             next_ms = self.turn()
             wait_ms = LONGEST_WAIT_MS if next_ms is None else next_ms - self._clock.now_ms()
             self._wake.wait(min(max(wait_ms, 0), LONGEST_WAIT_MS) / 1000)
-        self.close()
+        self.finish(cancel=True)
 
-    def close(self) -> None:
-        """Let what is on its way end."""
+    def finish(self, *, cancel: bool = False) -> None:
+        """Wait for what was handed out; `cancel`: what is not yet on its way stays in the outbox."""
         with self._lock:
             pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=cancel)
 
     def turn(self) -> int | None:
         """Hand out what is due → when more will be."""

@@ -7,7 +7,17 @@ import pytest
 
 from promkit.labels import EMPTY
 from ruler.alerts import Acknowledgement, Alert
-from ruler.delivery.dispatch import Due, Group, Member, Timing, after_flush, due, joined, pruned
+from ruler.delivery.dispatch import (
+    Due,
+    Group,
+    Member,
+    Timing,
+    after_flush,
+    cooldown_ends_ms,
+    due,
+    joined,
+    pruned,
+)
 from ruler.delivery.message import Fact, Message, Reason, Status, Target, Told
 from ruler.rules import Severities
 from tests.builders.delivery import START_MS, an_alert
@@ -187,8 +197,13 @@ def test_what_is_owed(members: Any, knows: Any, target: Target, wanted: Any) -> 
 
 
 def test_a_cooldown_asks_to_be_woken_when_it_ends() -> None:
-    assert decide([CA], known((CA, {"ago_ms": 10_000}))).wake_ms == NOW + 50_000
-    assert decide([A], known((A, {"ago_ms": 10_000}))).wake_ms is None
+    def ends_ms(alert: Alert, **how: Any) -> int | None:
+        rank = Severities().rank
+        return cooldown_ends_ms(HOOK, TIMING, [Member(alert)], known((alert, how)), NOW, rank)
+
+    assert ends_ms(CA, ago_ms=10_000) == NOW + 50_000
+    assert ends_ms(CA, ago_ms=60_000) is None
+    assert ends_ms(A, ago_ms=10_000) is None
 
 
 def test_who_wants_no_resolved_forgets_in_silence() -> None:
