@@ -15,11 +15,12 @@ table { border-collapse: collapse; width: 100%; font-size: .9em }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--rule) }
 td { font-variant-numeric: tabular-nums }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: 1rem }
-svg .grid { stroke: var(--rule) } svg .axis { fill: var(--dim); font-size: 11px }
-svg .line { fill: none; stroke-width: 1.6 }
+.chart { display: flex; height: 180px } .scale { flex: none; width: 78px; height: 180px }
+.plot { flex: 1; min-width: 0; height: 180px; overflow: visible }
+.grid { stroke: var(--rule) } .axis { fill: var(--dim); font-size: 11px }
+.line { fill: none; stroke: var(--c); stroke-width: 1.75; vector-effect: non-scaling-stroke }
 .c0 { --c: #0b67c2 } .c1 { --c: #c2410c } .c2 { --c: #15803d } .c3 { --c: #9333ea }
 .c4 { --c: #b91c5c } .c5 { --c: #0e7490 } .c6 { --c: #92700c } .c7 { --c: #475569 }
-svg .line { stroke: var(--c) }
 .swatch { display: inline-block; width: .8rem; height: .2rem; background: var(--c) }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 0 1rem; padding: 0; font-size: .85em }
 """

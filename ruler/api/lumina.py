@@ -8,9 +8,10 @@ from pydantic import Field
 
 from promkit.config import DurationMs, Model
 from promkit.errors import ConfigError
+from promkit.matchers import Matcher, MatchOp
 from promkit.web import Identity, needs
 from promkit.web_config import Role
-from ruler.alerts import Alert, Transition
+from ruler.alerts import Alert, Silence, Transition
 from ruler.api.context import NowMs, TheRuler
 from ruler.api.figures import RANGES_MS, health_figures, report_figures
 from ruler.api.wire import iso
@@ -35,6 +36,22 @@ class Acknowledgement(Model):
 class Resolution(Model):
     """Somebody closes an alert."""
 
+    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
+
+
+class Quiet(Model):
+    """Nobody is told of one alert for a while."""
+
+    duration: DurationMs = Field(description="for how long", gt=0)
+    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
+    comment: str = Field("", max_length=2000, description="why")
+
+
+class Breaker(Model):
+    """Which breaker."""
+
+    rule: str
+    action: str
     by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
 
 
@@ -107,6 +124,22 @@ def resolve(fingerprint: str, body: Resolution, ruler: TheRuler, now_ms: NowMs, 
     return _data(alert_json(ruler.book.resolve(fingerprint, _name(who, body.by), now_ms)))
 
 
+@router.post("/alerts/{fingerprint}/silence")
+def silence_alert(fingerprint: str, body: Quiet, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
+    """Silence exactly this alert: a silence that names each of its labels. 404: unknown."""
+    found = ruler.book.alert(fingerprint)
+    silence = Silence(
+        id="",
+        matchers=tuple(Matcher(name, MatchOp.EQUAL, value) for name, value in found.labels.items()),
+        starts_ms=now_ms,
+        ends_ms=now_ms + body.duration,
+        updated_ms=now_ms,
+        by=_name(who, body.by),
+        comment=body.comment,
+    )
+    return _data({"id": ruler.book.silence(silence, now_ms)})
+
+
 @router.get("/timeline")
 def timeline(ruler: TheRuler, after: int = 0, limit: int = 1000) -> Json:
     """What happened to all alerts, in order, after a sequence number."""
@@ -114,7 +147,7 @@ def timeline(ruler: TheRuler, after: int = 0, limit: int = 1000) -> Json:
     return _data([transition_json(step) for step in found])
 
 
-@router.post("/rules/{rule}/switch")
+@router.post("/rules/{rule:path}/switch")
 def switch_rule(rule: str, body: Switch, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Turn a rule on or off, for a time or for good; its file stays as it is. 404: no such rule."""
     ruler.loop.rule(rule)
@@ -162,6 +195,13 @@ def remediations(ruler: TheRuler, limit: int = 200) -> Json:
 def audit(ruler: TheRuler, limit: int = 200) -> Json:
     """Every decision about a remedy with its reason, the latest first."""
     return _data([asdict(row) for row in ruler.remediation.audit(min(max(limit, 1), 10_000))])
+
+
+@router.post("/remediations/breakers/reset")
+def reset_breaker(body: Breaker, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
+    """Let a rule's action run again after it failed too often. 404: no such breaker."""
+    ruler.remediation.reset_breaker(body.rule, body.action, _name(who, body.by), now_ms)
+    return _data({"rule": body.rule, "action": body.action})
 
 
 @router.post("/remediations/{run}/{decision}")

@@ -16,10 +16,11 @@ from promkit.web_config import Role
 from ruler.alerts import Alert, Phase
 from ruler.api.context import NowMs, Ruler, TheRuler
 from ruler.api.parameters import TheParameters
+from ruler.api.watched import watched_by
 from ruler.api.wire import float_text, iso, result_json
 from ruler.loop import RuleStatus
-from ruler.promql import comparison, parse
-from ruler.rules import Comparison, Group, Rule, RuleKind
+from ruler.promql import parse
+from ruler.rules import Group, Rule, RuleKind
 
 __all__ = ["router"]
 
@@ -280,27 +281,16 @@ def _rule_view(ruler: Ruler, rule: Rule, active: list[Alert]) -> Json:
     return view
 
 
-_CONDITIONS = {comparison.operator: comparison.value for comparison in Comparison}
-
-
 def _watched(rule: Rule) -> Json | None:
     """`metric condition threshold` of a rule of that shape, as analytics needs it for time to breach."""
-    if rule.condition is not None:
-        metric, condition = rule.condition.metric, rule.condition.comparison.value
-        threshold = rule.condition.threshold
-    else:
-        compared = comparison(parse(rule.expr))
-        if compared is None:
-            return None
-        metric, condition = str(compared.expr), _CONDITIONS[compared.op]
-        threshold = compared.constant
-    if not math.isfinite(threshold):
+    watched = watched_by(rule)
+    if watched is None:
         return None
     return {
         "id": rule.id,
-        "metric": metric,
-        "condition": condition,
-        "threshold": threshold,
+        "metric": watched.metric,
+        "condition": watched.comparison.value,
+        "threshold": watched.threshold,
         "for_ms": rule.timing.for_ms,
         "labels": dict(rule.labels.items()),
         "severity": rule.severity,

@@ -1,21 +1,23 @@
 """What the pages show, as plain data for the templates."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promkit.duration import format_duration
 from promkit.errors import LuminaError
-from promkit.labels import METRIC_NAME, Labels
-from ruler.alerts import Alert
-from ruler.api import Ruler
+from ruler.alerts import Alert, Override, Phase
+from ruler.api import Ruler, watched_by
 from ruler.promql import Scalar, Vector
-from ruler.rules import Comparison, Rule, RuleKind
-from ruler.ui.chart import quantity
+from ruler.rules import Comparison, Condition, Group, Rule, RuleKind
+from ruler.ui.units import quantity, unit_of
 
-__all__ = ["RuleView", "alert_order", "labels_shown", "meter", "rule_views", "unit_of"]
+__all__ = ["RuleView", "alert_order", "meter", "names_of", "rule_views"]
 
-_SUFFIXES = {"ratio": "ratio", "seconds": "seconds", "bytes": "bytes", "second": "per second"}
+FRONT_MAX = 20  # rules on the front page
+PRESENT_MAX = 100  # rules whose present value a page asks for
+NAMED_MS, NAMED_MAX = 7 * 86_400_000, 2000
+_GRAVEST = (Phase.FIRING, Phase.RECOVERING, Phase.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,56 +28,65 @@ class RuleView:
     file: str
     group: str
     enabled: bool
+    watched: Condition | None
     present: str  # the value nearest to, or furthest beyond, the threshold
     threshold: str
     breached: bool
     fraction: float | None  # of the threshold's place on a meter of twice its size, 0–1
-    state: str  # inactive, pending, firing, off, error, no such series
+    state: str  # inactive, pending, firing, recovering, off, error, recording
     health: str
     error: str
     took_ms: float
     evaluated_ms: int | None
-    active: int
+    alerts: Sequence[Alert]  # active ones, the gravest first
+    override: Override | None  # somebody's word against the file's
 
 
-def rule_views(ruler: Ruler, now_ms: int, *, short_form_only: bool = False) -> list[RuleView]:
-    """Every alerting rule (and recording rules, unless only the short form's are wanted)."""
+def rule_views(ruler: Ruler, now_ms: int, *, thresholds_only: bool = False) -> list[RuleView]:
+    """Every rule, or only those that hold a value against a threshold (the front page's)."""
     active: dict[str, list[Alert]] = {}
     for alert in ruler.book.alerts():
         active.setdefault(alert.rule, []).append(alert)
-    views = []
+    views: list[RuleView] = []
     for group in ruler.loop.groups():
         for rule in group.rules:
-            if short_form_only and rule.condition is None:
+            watched = watched_by(rule)
+            if thresholds_only and (watched is None or len(views) == FRONT_MAX):
                 continue
-            enabled = ruler.book.enabled(rule)
-            views.append(
-                _view(ruler, rule, group.file, group.name, active.get(rule.id, []), now_ms, enabled=enabled)
-            )
+            shown = watched if len(views) < PRESENT_MAX else None
+            views.append(_view(ruler, rule, group, shown, active.get(rule.id, []), now_ms))
     return views
 
 
 def _view(
-    ruler: Ruler, rule: Rule, file: str, group: str, active: Sequence[Alert], now_ms: int, *, enabled: bool
+    ruler: Ruler,
+    rule: Rule,
+    group: Group,
+    watched: Condition | None,
+    active: Sequence[Alert],
+    now_ms: int,
 ) -> RuleView:
     status = ruler.loop.rule_status(rule)
-    present, breached, fraction = _present(ruler, rule, now_ms)
+    enabled = ruler.book.enabled(rule)
+    present, breached, fraction = _present(ruler, watched, now_ms, optional=rule.optional)
     if not enabled:
         state = "off"
     elif status.error:
         state = "error"
     elif active:
-        state = "firing" if any(alert.firing for alert in active) else "pending"
+        phases = {alert.phase for alert in active}
+        state = next((phase.value for phase in _GRAVEST if phase in phases), "inactive")
     else:
         state = "inactive"
     threshold = ""
-    if rule.condition is not None:
-        number = quantity(unit_of(rule.condition.metric))(rule.condition.threshold)
-        threshold = f"{rule.condition.comparison.operator} {number} for {format_duration(rule.timing.for_ms)}"
+    if watched is not None:
+        number = quantity(unit_of(watched.metric))(watched.threshold)
+        threshold = f"{watched.comparison.operator} {number}{_held(rule)}"
     return RuleView(
         rule=rule,
-        file=file,
-        group=group,
+        file=group.file,
+        group=group.name,
+        watched=watched,
         enabled=enabled,
         present=present,
         threshold=threshold,
@@ -86,13 +97,21 @@ def _view(
         error=status.error,
         took_ms=status.took_ms,
         evaluated_ms=status.evaluated_ms,
-        active=len(active),
+        alerts=alert_order(ruler, active),
+        override=ruler.book.overrides().get(rule.id),
     )
 
 
-def _present(ruler: Ruler, rule: Rule, now_ms: int) -> tuple[str, bool, float | None]:
-    """Today's value of what a short-form rule watches, the one nearest to a breach."""
-    condition = rule.condition
+def _held(rule: Rule) -> str:
+    if rule.timing.breaches is not None:
+        return " {} of {} times".format(*rule.timing.breaches)
+    return f" for {format_duration(rule.timing.for_ms)}" if rule.timing.for_ms else ""
+
+
+def _present(
+    ruler: Ruler, condition: Condition | None, now_ms: int, *, optional: bool
+) -> tuple[str, bool, float | None]:
+    """The present value of what is watched, of several the one nearest to a breach."""
     if condition is None:
         return "", False, None
     try:
@@ -107,7 +126,7 @@ def _present(ruler: Ruler, rule: Rule, now_ms: int) -> tuple[str, bool, float | 
         case _:
             numbers = []
     if not numbers:
-        return "no such series" if not rule.optional else "no such series yet", False, None
+        return "no data yet" if optional else "no such series", False, None
     falling = condition.comparison in {Comparison.LT, Comparison.LE}
     worst = min(numbers) if falling else max(numbers)
     breached = _breaches(condition.comparison, worst, condition.threshold)
@@ -127,12 +146,6 @@ def _breaches(comparison: Comparison, value: float, threshold: float) -> bool:
     }[comparison]
 
 
-def unit_of(metric: str) -> str:
-    """The unit that a metric's name ends in; "" where it says none."""
-    name = metric.split("{", 1)[0].strip()
-    return _SUFFIXES.get(name.rsplit("_", 1)[-1], "")
-
-
 def alert_order(ruler: Ruler, alerts: Sequence[Alert]) -> list[Alert]:
     """The gravest first, then the latest."""
 
@@ -143,12 +156,13 @@ def alert_order(ruler: Ruler, alerts: Sequence[Alert]) -> list[Alert]:
     return sorted(alerts, key=key)
 
 
-def labels_shown(labels: Labels) -> list[tuple[str, str]]:
-    """Labels as they are shown beside an alert's name."""
-    return [(name, value) for name, value in labels.items() if name not in {METRIC_NAME, "alertname"}]
+def names_of(ruler: Ruler, now_ms: int) -> Mapping[str, str]:
+    """The names of alerts that pages of messages and remedies speak of, by fingerprint."""
+    known = [*ruler.book.resolved(now_ms - NAMED_MS, NAMED_MAX), *ruler.book.alerts()]
+    return {alert.fingerprint: alert.name for alert in known}
 
 
-def meter(fraction: float, breached: bool) -> str:  # noqa: FBT001 - a template calls it
+def meter(fraction: float, *, breached: bool) -> str:
     """A bar with the threshold's mark in the middle."""
     state = " breached" if breached else ""
     return (
