@@ -14,7 +14,7 @@ from promkit.process import Clock, Stop
 
 __all__ = ["Due", "Schedule"]
 
-_STANDBY_MS = 5
+_STANDBY_MS = 25
 _SLEEPS = 2
 _IDLE_MS = 1_000  # the longest wait: a stop is noticed
 
