@@ -98,8 +98,8 @@ def status(ruler: TheRuler) -> Json:
 
 @router.get("/receivers")
 def receivers(ruler: TheRuler) -> Json:
-    """Every receiver's name."""
-    return [{"name": receiver.name} for receiver in ruler.delivery.receivers()]
+    """The names of the receivers that reach somebody, or that routes name."""
+    return [{"name": receiver.name} for receiver in ruler.delivery.receivers() if receiver.set_up]
 
 
 @router.get("/alerts")
@@ -147,17 +147,11 @@ def alert_groups(ruler: TheRuler, parameters: TheParameters, now_ms: NowMs) -> J
             view
             for alert in group.alerts
             if all(matcher.matches_labels(alert.labels) for matcher in wanted)
-            and _shown(view := _alert_view(ruler, alert, now_ms), parameters, "muted")
+            and _shown(view := _grouped_view(ruler, group, alert, now_ms), parameters, "muted")
         ]
-        if views and _receiver_wanted(parameters, group):
-            found.append(
-                {
-                    "labels": dict(group.labels.items()),
-                    "routeLabels": {},
-                    "receiver": {"name": group.receiver},
-                    "alerts": sorted(views, key=lambda view: str(view["fingerprint"])),
-                }
-            )
+        if views:
+            labels, receiver = dict(group.labels.items()), {"name": group.receiver}
+            found.append({"labels": labels, "receiver": receiver, "alerts": views})
     return found
 
 
@@ -222,9 +216,14 @@ def _wanted(parameters: Parameters) -> list[Matcher]:
     return [matcher for text in parameters.all("filter") for matcher in parse_matchers(text)]
 
 
-def _receiver_wanted(parameters: Parameters, group: GroupView) -> bool:
-    pattern = parameters.text("receiver")
-    return not pattern or compile_anchored(pattern)(group.receiver)
+def _grouped_view(ruler: Ruler, group: GroupView, alert: Alert, now_ms: int) -> Json:
+    """An alert within a group: told to the group's receiver alone, muted when the group is."""
+    view = _alert_view(ruler, alert, now_ms)
+    view["receivers"] = [{"name": group.receiver}]
+    view["status"]["mutedBy"] = list(group.muted_by)
+    if group.muted_by:
+        view["status"]["state"] = "suppressed"
+    return view
 
 
 def _shown(view: Json, parameters: Parameters, muted: str) -> bool:
@@ -243,15 +242,13 @@ def _shown(view: Json, parameters: Parameters, muted: str) -> bool:
 def _alert_view(ruler: Ruler, alert: Alert, now_ms: int) -> Json:
     suppression = ruler.delivery.suppression(alert, now_ms)
     suppressed = suppression.silenced_by or suppression.inhibited_by or suppression.muted_by
-    return {
+    ends_ms = alert.ends_ms if alert.ends_ms is not None else now_ms + ruler.delivery.resolve_timeout_ms
+    view = {
         "labels": dict(alert.labels.items()),
         "annotations": dict(alert.annotations),
         "startsAt": iso(alert.starts_ms),
-        "endsAt": iso(
-            alert.ends_ms if alert.ends_ms is not None else now_ms + ruler.delivery.resolve_timeout_ms
-        ),
+        "endsAt": iso(ends_ms),
         "updatedAt": iso(alert.updated_ms),
-        "generatorURL": alert.generator_url,
         "fingerprint": alert.fingerprint,
         "receivers": [{"name": name} for name in ruler.delivery.receivers_of(alert)],
         "status": {
@@ -261,10 +258,11 @@ def _alert_view(ruler: Ruler, alert: Alert, now_ms: int) -> Json:
             "mutedBy": list(suppression.muted_by),
         },
     }
+    return view | {"generatorURL": alert.generator_url} if alert.generator_url else view
 
 
 def _silence_view(silence: Silence, now_ms: int) -> Json:
-    return {
+    view = {
         "id": silence.id,
         "status": {"state": silence.state(now_ms)},
         "updatedAt": iso(silence.updated_ms),
@@ -281,8 +279,8 @@ def _silence_view(silence: Silence, now_ms: int) -> Json:
         "endsAt": iso(silence.ends_ms),
         "createdBy": silence.by,
         "comment": silence.comment,
-        "annotations": dict(silence.annotations),
     }
+    return view | {"annotations": dict(silence.annotations)} if silence.annotations else view
 
 
 def _fits(silence: Silence, filters: Iterable[Matcher]) -> bool:
@@ -299,8 +297,7 @@ def _posted(body: AlertBody) -> PostedAlert:
     ends_ms = parse_iso(body.endsAt) if body.endsAt else None
     if starts_ms is not None and ends_ms is not None and ends_ms < starts_ms:
         raise ConfigError("start time must be before end time")
-    annotations = {name: value for name, value in sorted(body.annotations.items()) if value}
-    return PostedAlert(labels, annotations, starts_ms, ends_ms, body.generatorURL)
+    return PostedAlert(labels, dict(sorted(body.annotations.items())), starts_ms, ends_ms, body.generatorURL)
 
 
 def _silence(body: SilenceBody) -> Silence:
