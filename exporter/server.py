@@ -75,7 +75,11 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
-        raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        # The text that the library adds names the address a second time.
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise Unavailable(
+            f"cannot listen on {host}:{port}: {reason}", remedy="choose another with --listen"
+        ) from None
 
 
 def systemd_sockets(environment: Mapping[str, str]) -> Sequence[socket.socket]:

@@ -27,7 +27,8 @@ from typing import IO, cast
 
 from lumina.home import DEFAULT_ADDRESSES, prepare
 from promkit.duration import parse_duration
-from promkit.errors import ConfigError, LuminaError
+from promkit.errors import ConfigError, Conflict, LuminaError
+from promkit.process import exit_code
 
 __all__ = ["Children", "Process", "commands", "run"]
 
@@ -142,7 +143,7 @@ def run(argv: Sequence[str]) -> int:
         written = prepare(options.home, addresses)
     except LuminaError as error:
         _say(str(error))
-        return 2
+        return exit_code(error)
     if written:
         _say(f"wrote {len(written)} files to {options.home}/; they are yours to edit")
     level = ["--log.level", options.log_level, "--log.format", options.log_format]
@@ -226,8 +227,8 @@ def _refuse_taken(name: str, address: str) -> None:
         try:
             probe.bind((host.strip("[]"), int(port)))
         except OSError as error:
-            raise ConfigError(
-                f"{address} cannot be used for the {name}: {error.strerror}",
+            raise Conflict(
+                f"cannot listen on {address} for the {name}: {(error.strerror or str(error)).lower()}",
                 remedy=f"end what listens there, or choose another with --{name} HOST:PORT",
             ) from None
 

@@ -7,13 +7,14 @@ rule files           (what it has to say are transitions, too)
 
 import argparse
 import os
+import threading
 from collections.abc import Sequence
 
 from promkit import log
-from promkit.errors import ConfigError, LuminaError
+from promkit.errors import LuminaError
 from promkit.exposition import Family
 from promkit.own import Registry
-from promkit.process import SYSTEM_CLOCK, ClockWatch, Stop, Supervisor, guarded, run_until_signal
+from promkit.process import SYSTEM_CLOCK, Clock, ClockWatch, Stop, Supervisor, guarded, run_until_signal
 from promkit.web import Hooks, Server, create_app, serve
 from ruler.alerts import Book
 from ruler.api import ENVELOPES, FORM_READS, ROUTERS, Ruler
@@ -31,7 +32,7 @@ from ruler.store import Store
 from ruler.ui import router as ui_router
 from ruler.ui import static_files
 
-__all__ = ["run"]
+__all__ = ["Process", "run"]
 
 _LOG = log.get(__name__)
 MAINTENANCE_MS = 1_000
@@ -53,16 +54,18 @@ def _run(options: argparse.Namespace) -> int:
         _LOG.info("configuration is right", rules=len(settings.rules.rules))
         return 0
     process = Process(options, settings)
-    return run_until_signal(process.supervisor, process.reload)
+    return run_until_signal(process.supervisor, process.reload_on_signal)
 
 
 class Process:
     """A running ruler."""
 
-    def __init__(self, options: argparse.Namespace, settings: Settings) -> None:
+    def __init__(self, options: argparse.Namespace, settings: Settings, clock: Clock = SYSTEM_CLOCK) -> None:
         self._options = options
         self._settings = settings
-        self.clock = SYSTEM_CLOCK
+        self.clock = clock
+        self._reloading = threading.Lock()
+        self._seen = self._files()
         self.supervisor = Supervisor(self.clock)
         try:
             self._build()
@@ -71,15 +74,22 @@ class Process:
             raise
 
     def reload(self) -> None:
-        """Read everything anew and swap it in. ConfigError: something is wrong; then nothing changed."""
-        try:
-            settings = read(self._options, os.environ)
-            self._apply(settings)
-        except LuminaError:
-            self._loop.reload_succeeded = False
-            raise
-        self._loop.reload_succeeded = True
+        """Read everything anew and swap it in. LuminaError: something is wrong; then nothing changed."""
+        with self._reloading:
+            try:
+                settings = read(self._options, os.environ)
+                _say_what_waits(self._settings, settings)
+                self._apply(settings)
+            except LuminaError:
+                self._loop.reload_succeeded = False
+                raise
+            self._loop.reload_succeeded = True
         _LOG.info("configuration reloaded", rules=len(settings.rules.rules))
+
+    def reload_on_signal(self) -> None:
+        """Reload; who sends the signal logs what is wrong, so the watch need not say it again."""
+        self._seen = self._files()
+        self.reload()
 
     def _build(self) -> None:
         settings, now_ms = self._settings, self.clock.now_ms()
@@ -95,7 +105,15 @@ class Process:
             settings.external_url,
             resolve_timeout_ms=settings.delivery.resolve_timeout_ms,
         )
-        self._delivery = Delivery(settings.delivery, self._book, database, self.clock)
+        self._delivery = Delivery(
+            settings.delivery,
+            self._book,
+            database,
+            self.clock,
+            severities=settings.severities,
+            external_url=settings.external_url,
+        )
+        self._delivery.expect(rule.id for rule in settings.rules.rules)
         self._remediation = Remediation(settings.config.remediation, self._book, database, engine, self.clock)
         self._scraper = Scraper(self._store, self.clock)
         external = settings.config.global_.external_labels
@@ -183,16 +201,15 @@ class Process:
 
     def _watch(self, stop: Stop) -> None:
         """Reload when a file changed; one that is wrong is said once, and what was in force stays."""
-        seen = self._files()
         while not stop.wait(WATCH_MS):
             now = self._files()
-            if now == seen:
+            if now == self._seen:
                 continue
-            seen = now
+            self._seen = now
             try:
                 self.reload()
-            except ConfigError as error:
-                _LOG.error("reload refused, the old one stays", error=str(error))
+            except LuminaError as error:
+                _LOG.error("reload refused, the old one stays", error=error)
 
     def _files(self) -> frozenset[tuple[str, int, int, int]]:
         return fingerprint(self._settings.files, self._settings.base)
@@ -201,3 +218,16 @@ class Process:
 def _longest_window_ms(rules: RuleSet) -> int:
     """How far back the rules look: so much is kept in memory."""
     return max((window_ms(parse(rule.expr), 300_000) for rule in rules.rules), default=0)
+
+
+def _say_what_waits(old: Settings, new: Settings) -> None:
+    """Name what a running ruler cannot take up."""
+    changed = {
+        "storage": old.storage != new.storage,
+        "state": old.state_url != new.state_url,
+        "severities": old.config.severities != new.config.severities,
+        "global.external_labels": old.config.global_.external_labels != new.config.global_.external_labels,
+        "--web.config.file": old.access.config != new.access.config,
+    }
+    for key in (key for key, is_changed in changed.items() if is_changed):
+        _LOG.warning("a change takes effect with the next start", key=key)

@@ -18,7 +18,7 @@ from promkit.errors import ConfigError
 from promkit.labels import Labels
 from promkit.process import parse_listen
 from promkit.web import Access
-from promkit.web_config import WebConfig
+from promkit.web_config import WebConfig, server_context
 from ruler.config import RulerConfig
 from ruler.delivery import DeliveryConfig, Setup, make_setup
 from ruler.options import promql_options, retention_ms
@@ -91,6 +91,7 @@ def read(options: argparse.Namespace, env: Mapping[str, str]) -> Settings:
     delivery = make_setup(routes, config.channels)
     rules = load_files(config.rule_files, base, rule_context(config, delivery, options.features))
     web = load(options.web_config, WebConfig, env) if options.web_config else WebConfig()
+    server_context(web)  # its files are read again when the server starts: here, to refuse them in time
     external_url = _external_url(options.external_url, options.listen)
     access = Access(
         parse_listen(options.listen)[0],
