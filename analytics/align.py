@@ -65,7 +65,8 @@ def union(tables: Sequence[Table]) -> Table:
         labels += [table.labels[row] for row in new]
         known.update(labels)
         parts.append(table.values[new])
-    return Table(labels, tables[0].times, np.concatenate(parts))
+    begins = any(table.begins for table in tables)
+    return Table(labels, tables[0].times, np.concatenate(parts), begins)
 
 
 def _names(labels: Sequence[Labels]) -> set[str]:

@@ -10,7 +10,7 @@ function over time drops the name. Everything else is asked as it stands, at the
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -61,6 +61,7 @@ class Table:
     labels: Sequence[Labels]  # [S]
     times: Times  # [T], the ends of the windows
     values: Values  # [S, T]
+    begins: bool = False  # no window is over yet, but there are series now
 
     @classmethod
     def empty(cls, times: Times) -> "Table":
@@ -147,7 +148,10 @@ class History:
                 refused[target] = error
                 continue
             used |= {query.text for query in queries}
-            tables[target] = self._table(parts, end_ms)
+            table = self._table(parts, end_ms)
+            if not table.labels:
+                table = replace(table, begins=bool(self._source.query(f"count({target})", now_ms)))
+            tables[target] = table
         self._columns = {text: columns for text, columns in self._columns.items() if text in used}
         return tables, refused
 

@@ -98,8 +98,9 @@ def run(
     ready, longest_ms = _ready(target, settings)
     if not len(ready):
         learning = f"{_hours(longest_ms)} of {_hours(settings.history_min_ms)}"
-        state = ModelState.LEARNING if target.labels else ModelState.IDLE
-        detail = learning if target.labels else f"no series match {spec.target}"
+        is_there = target.labels or target.begins
+        state = ModelState.LEARNING if is_there else ModelState.IDLE
+        detail = learning if is_there else f"no series match {spec.target}"
         return Outcome(ModelResult(spec.id, state, detail, features=counts), before)
     known = before if before is not None and before.key == _key(spec, settings) else None
     scored = _score(spec, target, ready, known, settings)

@@ -35,6 +35,8 @@ __all__ = ["Process", "check"]
 _ANSWER_BYTES_MAX = 64 << 20
 _LAG_MS = 10_000  # after a window's end, for samples that are on their way
 _RETRY_MS = 2_000
+_EARLY_MS = 30_000  # the first cycles come sooner: a person is looking
+_EARLY_CYCLES = 4
 
 log = get("analytics")
 
@@ -138,6 +140,8 @@ class Process:
             due_ms = (now_ms // interval + 1) * interval + min(_LAG_MS, interval // 10)
             if failures:
                 due_ms = min(due_ms, now_ms + (_RETRY_MS << min(failures, 10)))
+            elif self._service.status.cycles <= _EARLY_CYCLES:  # beside a ruler that has just started, too
+                due_ms = min(due_ms, now_ms + _EARLY_MS)
             self._service.next_at(due_ms)
             self._wait(stop, due_ms)
 

@@ -134,7 +134,9 @@ def _model(spec: ModelSpec, found: ModelResult | None, live: Live) -> dict[str, 
         "detail": found.detail if found else "no cycle has run yet",
         "series": len(found.labels) if found else 0,
         "trained_ms": found.trained_ms if found else None,
-        "trained_on": {"steps": found.trained_steps, "series": len(found.labels)} if found else None,
+        "trained_on": {"steps": found.trained_steps, "series": len(found.labels)}
+        if found and found.trained_ms
+        else None,
         "accuracy": _mean(found.confidence) if found else None,
         "accuracy_from": "live" if measured else "backtest",
         "predictions_judged": live.judged,

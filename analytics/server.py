@@ -116,6 +116,7 @@ def _looking_back(service: Service, clock: Clock) -> APIRouter:
 
     @router.get("/", include_in_schema=False)
     def front() -> Response:
+        """Models, predictions, anomalies, trends and breaches, as a page."""
         now_ms = clock.now_ms()
         figures = report.report(service.specs, service.results, service.live, service.journal, 24, now_ms)
         state = report.health(service.specs, service.results, service.journal, service.status, now_ms)

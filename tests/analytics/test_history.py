@@ -150,3 +150,12 @@ def test_no_series_is_an_empty_table() -> None:
     tables, _ = a_history(a_source()).refresh(["nothing_here", '{__name__=~"nothing.+"}'], NOW_MS)
     assert [len(table.labels) for table in tables.values()] == [0, 0]
     assert all(table.values.shape == (0, DAY) for table in tables.values())
+
+
+def test_series_of_a_window_that_is_not_over_are_known_to_begin() -> None:
+    times = times_until(NOW_MS + STEP_MS, 2)
+    values = np.array([np.nan, 1.0])
+    tables, _ = a_history(FakeSource(times, {CPU: values})).refresh(
+        ["system_cpu_usage_ratio", "other"], NOW_MS
+    )
+    assert [table.begins for table in tables.values()] == [True, False]
