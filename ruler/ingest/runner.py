@@ -44,7 +44,7 @@ class _Known:
 
     layout: Layout
     slots: Slots  # [N], −1: the sample is dropped
-    kept: int  # samples that are not
+    kept: int  # samples that relabelling left
     whole: bool  # every sample has a slot and goes into the row
     sids: Sids  # [N], whose the slots are
 
@@ -189,12 +189,12 @@ class Runner:
 
     def _settled(self, page: Page, slot_of: Mapping[bytes, int]) -> _Known:
         slots = np.fromiter(map(slot_of.__getitem__, page.layout.prefixes), np.intp, len(page.values))
+        kept = int((slots >= 0).sum())
         _, first = np.unique(slots, return_index=True)
         again = np.ones(len(slots), np.bool_)
         again[first] = False
-        slots[again] = _DROPPED  # of samples of one series the first counts
-        kept = int((slots >= 0).sum())
-        whole = kept == len(slots) and not self._timed(page).any()
+        slots[again] = _DROPPED  # of samples of one series the first is stored
+        whole = bool((slots >= 0).all()) and not self._timed(page).any()
         return _Known(page.layout, slots, kept, whole, self._lane.sids[slots])
 
     def _still(self, known: _Known) -> bool:

@@ -205,7 +205,7 @@ def test_dropped_samples_are_counted_but_not_stored() -> None:
         assert latest(store, "a") == {"{}": 1.0}, "of two samples of a series the first counts"
         assert latest(store, "b") == {}
         assert latest(store, "scrape_samples_scraped") == {"{}": 3.0}
-        assert latest(store, "scrape_samples_post_metric_relabeling") == {"{}": 1.0}
+        assert latest(store, "scrape_samples_post_metric_relabeling") == {"{}": 2.0}
         scraper.close()
 
 
