@@ -128,9 +128,9 @@ def _mail(config: Config, notification: Notification, sender: str, to: str) -> E
     mail = EmailMessage(policy=SMTP.clone(max_line_length=200))
     for name, text in headers.items():
         value = notification.expand(text) if letter is None or name != "Subject" else letter.subject
-        mail[name] = " ".join(value.split())
+        mail[name] = _one_line(value)
     if letter is not None and "Subject" not in mail:
-        mail["Subject"] = " ".join(letter.subject.split())
+        mail["Subject"] = _one_line(letter.subject)
     domain = _domain(sender)
     mail["Message-ID"] = f"<{notification.key}@{domain}>"
     mail["Date"] = format_datetime(datetime.fromtimestamp(notification.now_ms // 1000, UTC))
@@ -140,6 +140,11 @@ def _mail(config: Config, notification: Notification, sender: str, to: str) -> E
         mail["References"] = thread
     _fill_in(mail, *_bodies(config, notification))
     return mail
+
+
+def _one_line(text: str) -> str:
+    """Make a header's value: no line may end in it, and nothing hide in it."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def _bodies(config: Config, notification: Notification) -> tuple[str, str]:
