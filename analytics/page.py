@@ -1,6 +1,7 @@
 """The page at /: what was found, for a person. No scripts; the style is a file of its own, for the policy."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
@@ -18,6 +19,7 @@ th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid color-
 20%,transparent)} .wide{overflow-x:auto}
 """
 _SHOWN = 50
+_CONDITIONS = {"gt": "above", "ge": "from", "lt": "below", "le": "down to"}
 _LINKS = ("models", "predictions", "anomalies", "trends", "breaches", "report", "health")
 
 
@@ -26,10 +28,14 @@ def render(report: Mapping[str, Any], health: Mapping[str, Any]) -> bytes:
     parts = [
         _state(health),
         _table(
-            "Models", ("Model", "Type", "State", "Accuracy", "Error over the last value's"), _models(report)
+            "Models", ("Model", "Type", "State", "Accuracy", "Error, of the last value's"), _models(report)
         ),
         _table("Time to breach", ("Rule", "Series", "Now", "Threshold", "When", "Chance"), _breaches(report)),
-        _table("Anomalies of the last 24 hours", ("Severity", "What", "Confidence"), _anomalies(report)),
+        _table(
+            "Anomalies of the last 24 hours",
+            ("When (UTC)", "Severity", "What", "Confidence"),
+            _anomalies(report),
+        ),
         _table("Trends", ("Series", "Range", "Trend", "A change an hour of"), _trends(report)),
     ]
     links = " · ".join(f'<a href="/api/v1/{name}">{name}</a>' for name in _LINKS)
@@ -95,7 +101,7 @@ def _breaches(report: Mapping[str, Any]) -> Iterable[Sequence[str]]:
             row["rule"],
             _series(row),
             written(row["metric"], row["value"]),
-            f"{row['condition']} {written(row['metric'], row['threshold'])}",
+            f"{_CONDITIONS[row['condition']]} {written(row['metric'], row['threshold'])}",
             when,
             f"{row['probability']:.0%}",
         )
@@ -103,13 +109,17 @@ def _breaches(report: Mapping[str, Any]) -> Iterable[Sequence[str]]:
 
 def _anomalies(report: Mapping[str, Any]) -> Iterable[Sequence[str]]:
     for row in report["anomalies"]["last"]:
-        yield row["severity"], row["description"], f"{row['confidence']:.0%}"
+        yield _when(row["at_ms"]), row["severity"], row["description"], f"{row['confidence']:.0%}"
 
 
 def _trends(report: Mapping[str, Any]) -> Iterable[Sequence[str]]:
     moving = [row for row in report["trends"] if row["trend"] != "stable"]
     for row in moving[:_SHOWN]:
         yield _series(row), row["range"], row["trend"], written(row["metric"], row["slope_per_hour"])
+
+
+def _when(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%a %H:%M")
 
 
 def _series(row: Mapping[str, Any]) -> str:
