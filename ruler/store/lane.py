@@ -48,7 +48,7 @@ class Keeper(Protocol):
     def amended(self, sids: Sids, at_ms: int, values: Values) -> None:
         """Samples were put into the lane's last row."""
 
-    def strayed(self, lane: "Lane", sids: Sids, at_ms: int, values: Values) -> None:
+    def strayed(self, sids: Sids, at_ms: int, values: Values) -> None:
         """Samples that are not later than the lane's last row."""
 
 
@@ -87,7 +87,7 @@ class Lane:
         """Write a row, [W]; one that is not later than the last goes among the ragged samples."""
         if self.last_ms is not None and at_ms <= self.last_ms:
             used = np.flatnonzero(self.sids != _FREE)
-            self._keeper.strayed(self, self.sids[used], at_ms, row[used])
+            self._keeper.strayed(self.sids[used], at_ms, row[used])
             return
         evicted_ms = self.block.write(self.clock, self.columns, at_ms, row, self._keeper.window_ms)
         self.last_ms = at_ms
@@ -103,7 +103,7 @@ class Lane:
             self.block.amend(self.clock, self.columns[slots], values)
             self._keeper.amended(self.sids[slots], at_ms, values)
         else:
-            self._keeper.strayed(self, self.sids[slots], at_ms, values)
+            self._keeper.strayed(self.sids[slots], at_ms, values)
 
     def window(self) -> Window | None:
         """All rows that are in the ring, a column a slot."""

@@ -386,15 +386,15 @@ class Store:
         with self._lock:
             self._store_samples(sids, times, values, imported=False)
 
-    def strayed(self, lane: Lane, sids: Sids, at_ms: int, values: Values) -> None:
-        """Keep samples that are not later than their lane's last row among the ragged."""
+    def strayed(self, sids: Sids, at_ms: int, values: Values) -> None:
+        """Keep samples that are not later than their lane's last row among the ragged.
+
+        However old they are: lanes are stamped by our own clock, and one that was set back must not blind us.
+        """
         present = ~is_absent(values)
         with self._lock:
-            if lane.last_ms is not None and at_ms < lane.last_ms - self._options.out_of_order_window_ms:
-                self._too_old += int(present.sum())
-                return
             times = np.full(int(present.sum()), at_ms)
-            self._store_samples(sids[present], times, values[present], imported=False)
+            self._store_samples(sids[present], times, values[present], imported=True)
 
     # Inside.
 
