@@ -13,6 +13,7 @@ the same number may follow one another (two lanes gave it).
 import os
 import struct
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -31,7 +32,7 @@ __all__ = ["Chunk", "ChunkDamaged", "ChunkWriter"]
 
 _MAGIC = b"LUMCHK01"
 _TAIL = struct.Struct("<IQ8s")
-_CONFIG = ChunkConfig(compression_level=4)
+_CONFIG = ChunkConfig(compression_level=2)  # half the time of 4 for 2 % more bytes
 _CLOCK_FIELDS, _SERIES_FIELDS = 6, 7
 Int64s = NDArray[np.int64]
 
@@ -49,21 +50,21 @@ class ChunkWriter:
         self._file = self._draft.open("wb")
         self._file.write(_MAGIC)
         self._position = len(_MAGIC)
-        self._clocks: list[tuple[int, ...]] = []
-        self._series: list[tuple[int, ...]] = []
+        self._clocks = array("q")  # fields of one after the other, and so below
+        self._series = array("q")
         self._known: dict[bytes, int] = {}
         self.samples = 0
 
     @property
     def series(self) -> int:
-        return len(self._series)
+        return len(self._series) // _SERIES_FIELDS
 
     def clock(self, times: Times) -> int:
         """Write times, rising, unless they are there; → the clock's number."""
         digest = blake2b(times.tobytes(), digest_size=16).digest()
         if digest not in self._known:
-            self._known[digest] = len(self._clocks)
-            self._clocks.append((*self._blob(times), len(times), int(times[0]), int(times[-1])))
+            self._known[digest] = len(self._known)
+            self._clocks.extend((*self._blob(times), len(times), int(times[0]), int(times[-1])))
         return self._known[digest]
 
     def column(self, sid: int, clock: int, values: Values) -> None:
@@ -72,15 +73,15 @@ class ChunkWriter:
         if len(present):
             first, end = int(present[0]), int(present[-1]) + 1
             where = self._blob(np.ascontiguousarray(values[first:end]))
-            self._series.append((sid, clock, first, end - first, *where))
+            self._series.extend((sid, clock, first, end - first, *where))
             self.samples += len(present)
 
     def finish(self) -> tuple[int, int, int]:
         """Make it durable under its name; → first and last time, size."""
-        self._series.sort()
-        numbers = np.array([len(self._clocks), len(self._series)], np.int64)
+        numbers = np.array([len(self._known), self.series], np.int64)
         clocks = np.array(self._clocks, np.int64).reshape(-1, _CLOCK_FIELDS)
         series = np.array(self._series, np.int64).reshape(-1, _SERIES_FIELDS)
+        series = series[np.lexsort((series[:, 1], series[:, 0]))]
         index = zlib.compress(numbers.tobytes() + clocks.T.tobytes() + series.T.tobytes(), 6)
         self._file.write(index + _TAIL.pack(zlib.crc32(index), len(index), _MAGIC))
         self._file.flush()

@@ -19,7 +19,7 @@ from ruler.store.ragged import Run
 
 __all__ = ["fold", "merge_chunks"]
 
-_TILE = 32  # columns
+_TILE = 128  # columns
 _Seen = dict[int, int]  # series → its last sample
 _ALL = (np.iinfo(np.int64).min, np.iinfo(np.int64).max - 1)
 
