@@ -19,17 +19,31 @@ _LIGHT = {
     "healthcheck": "lumina.healthcheck",
 }
 
+# The base install is the exporter alone; what else a subcommand needs.
+_EXTRAS = {"ruler": "ruler", "analytics": "analytics", "up": "all", "demo": "all"}
+_OURS = {"promkit", "exporter", "ruler", "analytics", "lumina"}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code: 0 fine, 1 faults, 2 usage or configuration."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     name = argv[0] if argv else ""
-    if name not in _LIGHT:
-        from lumina.cli import run  # noqa: PLC0415 - load only what is run
+    try:
+        if name not in _LIGHT:
+            from lumina.cli import run  # noqa: PLC0415 - load only what is run
 
-        return run(argv)
-    process: Callable[[Sequence[str]], int] = import_module(_LIGHT[name]).run
-    return process(argv[1:])
+            return run(argv)
+        process: Callable[[Sequence[str]], int] = import_module(_LIGHT[name]).run
+        return process(argv[1:])
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(name, "cli")
+        if error.name is None or error.name.partition(".")[0] in _OURS:
+            raise
+        sys.stderr.write(
+            f"lumina {name}: the package {error.name!r} is not installed: "
+            f"install lumina-monitoring with the extra [{extra}]\n"
+        )
+        return 2
 
 
 if __name__ == "__main__":
