@@ -9,52 +9,28 @@ them leaves a state from which everything owed is still sent.
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import String, cast, delete, func, select, update
 
 from promkit.errors import NotFound
-from promkit.labels import Labels
 from ruler.database import Database, groups, notifications, outbox, told
+from ruler.delivery import rows as table
 from ruler.delivery.dispatch import Group
-from ruler.delivery.message import Fact, Message, Status, Target, Told
+from ruler.delivery.message import Message, Status, Target, Told
 from ruler.delivery.notification import Letter
+from ruler.delivery.rows import DEADLINE_MS, Row
 
-__all__ = ["DEADLINE_MS", "GroupWrite", "Outbox", "Outcome", "Put", "Row"]
+__all__ = ["GroupWrite", "Outbox", "Outcome", "Put", "Row"]
 
-DEADLINE_MS = 86_400_000
 DEAD_MAX = 1_000
 NOTIFICATIONS_MAX = 100_000
 KEPT_MS = 400 * 86_400_000  # records, as long as the timeline
 RESOLVED_KEPT_MS = 5 * 86_400_000  # what was told and is over: as long as Alertmanager's log
 
 TargetGroup = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the outbox."""
-
-    id: int
-    key: str
-    target: str
-    group_key: str
-    kind: str
-    content: Message | Letter
-    created_ms: int
-    due_ms: int
-    deadline_ms: int
-    attempts: int = 0
-    leased: bool = False
-    error: str = ""
-
-    @property
-    def facts(self) -> tuple[Fact, ...]:
-        """The alerts it is about; none for a letter."""
-        return self.content.facts if isinstance(self.content, Message) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,29 +77,20 @@ class Outbox:
         with database.write() as connection:
             # This process owns the database alone: a lease is from one that is gone.
             connection.execute(update(outbox).values(leased_until_ms=None))
+            self._last_id = table.last_id(connection)
         with database.read() as connection:
             for row in connection.execute(select(told)).mappings():
-                self._told.setdefault((row["target"], row["group_key"]), {})[row["fingerprint"]] = _told(row)
+                known = self._told.setdefault((row["target"], row["group_key"]), {})
+                known[row["fingerprint"]] = table.told_of(row)
             for row in connection.execute(select(outbox).where(outbox.c.status == "pending")).mappings():
-                self._keep(_row(row))
+                self._keep(table.row_of(row))
 
     # What is known.
 
     def groups(self) -> list[Group]:
         """Give the groups that were flushed before, without members."""
         with self._database.read() as connection:
-            rows = connection.execute(select(groups)).mappings().all()
-        return [
-            Group(
-                row["receiver"],
-                row["group_key"],
-                Labels(row["labels"]),
-                row["route"],
-                row["next_flush_ms"],
-                flushed=True,
-            )
-            for row in rows
-        ]
+            return [table.group_of(row) for row in connection.execute(select(groups)).mappings()]
 
     def told(self, target: str, group_key: str) -> Mapping[str, Told]:
         """Give what a target has accepted about a group's alerts."""
@@ -159,38 +126,38 @@ class Outbox:
         """
         with self._lock:
             standing = [write for write in writes if self._stands(write)]
-            kept: list[Row] = []
+            silent = [entry for write in standing for entry in self._over(write)]
+            drops = [row for write in standing for row in write.drops]
+            puts = [(put, write.group.key) for write in standing for put in write.puts]
+            changed = [_changed(put.replaces, put.message) for put, _ in puts if put.replaces is not None]
+            new = [self._new(put, key, now_ms) for put, key in puts if put.replaces is None]
             with self._database.write() as connection:
-                for write in writes:
-                    _store_group(connection, write.group)
-                for write in standing:
-                    kept.extend(self._write(connection, write, now_ms))
-            for write in standing:
-                for row in write.drops:
-                    self._waiting.pop((row.target, row.group_key), None)
-                for target, entries in self._over(write):
-                    self._told.setdefault((target, write.group.key), {}).update(entries)
-            for row in kept:
+                table.store_groups(connection, [write.group for write in writes])
+                table.delete_rows(connection, drops)
+                for row in drops:
+                    table.record(connection, row, "failed", "no longer wanted when it could be sent", now_ms)
+                for target, group_key, entries in silent:
+                    table.store_told(connection, target, group_key, entries)
+                table.change_rows(connection, changed)
+                table.insert_rows(connection, new)
+            for row in drops:
+                self._forget(row)
+            for target, group_key, entries in silent:
+                self._told.setdefault((target, group_key), {}).update(entries)
+            for row in (*changed, *new):
                 self._keep(row)
             stands = {write.group.id for write in standing}
             return [write for write in writes if write.group.id not in stands]
 
-    def _write(self, connection: Connection, write: GroupWrite, now_ms: int) -> list[Row]:
-        for row in write.drops:
-            _delete(connection, row.id)
-            _record(connection, row, "failed", "no longer wanted when it could be sent")
-        for target, entries in self._over(write):
-            self._write_told(connection, (target, write.group.key), entries)
-        return [_put(connection, put, write.group.key, now_ms) for put in write.puts]
+    def _new(self, put: Put, group_key: str, now_ms: int) -> Row:
+        self._last_id += 1
+        return table.new_row(self._last_id, put.target.key, group_key, put.message, now_ms)
 
     def end(self, ended: Sequence[Group]) -> None:
         """Forget groups that have no member left; what their targets were told stays known for a while."""
-        if not ended:
-            return
-        with self._database.write() as connection:
-            for group in ended:
-                mine = (groups.c.receiver == group.receiver) & (groups.c.group_key == group.key)
-                connection.execute(delete(groups).where(mine))
+        if ended:
+            with self._database.write() as connection:
+                table.delete_groups(connection, ended)
 
     def _stands(self, write: GroupWrite) -> bool:
         """Tell whether what waits is still what the flush saw, and nobody is sending it."""
@@ -200,7 +167,7 @@ class Outbox:
                 return False
         return all(self._held(row) is row and not row.leased for row in write.drops)
 
-    def _over(self, write: GroupWrite) -> list[tuple[str, dict[str, Told]]]:
+    def _over(self, write: GroupWrite) -> list[tuple[str, str, dict[str, Told]]]:
         """Give the entries that are over without a message."""
         found = []
         for target, fingerprints in write.silent.items():
@@ -211,14 +178,16 @@ class Outbox:
                 if fingerprint in known
             }
             if entries:
-                found.append((target, entries))
+                found.append((target, write.group.key, entries))
         return found
 
     def put_letter(self, target: Target, letter: Letter, now_ms: int) -> int:
         """Put a message that is no alert into the outbox → its id."""
         with self._lock:
+            self._last_id += 1
+            row = table.new_row(self._last_id, target.key, "", letter, now_ms)
             with self._database.write() as connection:
-                row = _insert(connection, target.key, "", "message", letter, now_ms)
+                table.insert_rows(connection, [row])
             self._keep(row)
         return row.id
 
@@ -238,17 +207,23 @@ class Outbox:
             if not mine:
                 return []
             with self._database.write() as connection:
-                connection.execute(
-                    update(outbox)
-                    .where(outbox.c.id.in_([row.id for row in mine]))
-                    .values(leased_until_ms=until_ms, attempts=outbox.c.attempts + 1)
-                )
+                table.lease(connection, mine, until_ms)
             for row in mine:
                 self._keep(row)
             return mine
 
-    def settle(self, row: Row, outcome: Outcome, target: Target | None, now_ms: int) -> Row:
-        """Write what became of an attempt → the row as it was at the end, with what was added meanwhile."""
+    def settle(
+        self,
+        row: Row,
+        outcome: Outcome,
+        target: Target | None,
+        now_ms: int,
+        also: Callable[[Row], None] = lambda _row: None,
+    ) -> Row:
+        """Write what became of an attempt → the row as it was at the end, with what was added meanwhile.
+
+        `also` writes what belongs into the same transaction.
+        """
         with self._lock:
             row = self._held(row)
             gone = outcome.accepted or outcome.not_set_up
@@ -256,18 +231,18 @@ class Outbox:
             entries = self._accepted(row, target, now_ms, outcome) if gone else {}
             with self._database.write() as connection:
                 if gone:
-                    _delete(connection, row.id)
-                    self._write_told(connection, (row.target, row.group_key), entries)
+                    table.delete_rows(connection, [row])
+                    table.store_told(connection, row.target, row.group_key, entries)
                     status = "sent" if outcome.accepted else "failed"
-                    _record(connection, row, status, outcome.error, now_ms, outcome.took_ms)
                 elif dead:
-                    _bury(connection, row, outcome.error)
-                    _record(connection, row, "failed", outcome.error, now_ms, outcome.took_ms)
+                    table.bury(connection, replace(row, error=outcome.error or row.error))
+                    status = "failed"
                 else:
-                    row = _later(row, outcome, now_ms)
-                    _postpone(connection, row)
-                    if not outcome.paced:
-                        _record(connection, row, "pending", outcome.error, now_ms, outcome.took_ms)
+                    row, status = _later(row, outcome, now_ms), "pending"
+                    table.postpone(connection, row)
+                if not outcome.paced:
+                    table.record(connection, row, status, outcome.error, now_ms, outcome.took_ms)
+                also(row)
             self._forget(row)
             if gone:
                 self._told.setdefault((row.target, row.group_key), {}).update(entries)
@@ -300,31 +275,6 @@ class Outbox:
                 entries[fingerprint] = replace(before[fingerprint], status=Status.RESOLVED, owes=False)
         return entries
 
-    @staticmethod
-    def _write_told(connection: Connection, key: TargetGroup, entries: Mapping[str, Told]) -> None:
-        if not entries:
-            return
-        rows = [
-            {
-                "target": key[0],
-                "group_key": key[1],
-                "fingerprint": fingerprint,
-                "status": entry.status.value,
-                "owes": entry.owes,
-                "told_ms": entry.told_ms,
-                "fact": entry.fact.to_json(),
-            }
-            for fingerprint, entry in entries.items()
-        ]
-        statement = upsert(told)
-        changed = {name: statement.excluded[name] for name in ("status", "owes", "told_ms", "fact")}
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[told.c.target, told.c.group_key, told.c.fingerprint], set_=changed
-            ),
-            rows,
-        )
-
     # Memory.
 
     def _keep(self, row: Row) -> None:
@@ -355,7 +305,7 @@ class Outbox:
         """Give the messages that were given up, the latest first."""
         query = select(outbox).where(outbox.c.status == "dead").order_by(outbox.c.id.desc()).limit(limit)
         with self._database.read() as connection:
-            return [_row(row) for row in connection.execute(query).mappings()]
+            return [table.row_of(row) for row in connection.execute(query).mappings()]
 
     def revive(self, identifier: int, now_ms: int) -> Row:
         """Send a dead letter again, under its old key.
@@ -368,7 +318,7 @@ class Outbox:
                 found = connection.execute(query).mappings().first()
                 if found is None:
                     raise NotFound(f"no dead letter {identifier}")
-                row = replace(_row(found), due_ms=now_ms, deadline_ms=now_ms + DEADLINE_MS, error="")
+                row = replace(table.row_of(found), due_ms=now_ms, deadline_ms=now_ms + DEADLINE_MS, error="")
                 if row.kind != "message" and (row.target, row.group_key) in self._waiting:
                     raise NotFound(
                         f"dead letter {identifier} is overtaken", remedy="a newer message of its group waits"
@@ -382,7 +332,7 @@ class Outbox:
         """Give notification records, the latest first."""
         query = select(notifications).order_by(notifications.c.id.desc()).limit(limit)
         if fingerprint:
-            query = query.where(notifications.c.fingerprints.contains(fingerprint))
+            query = query.where(cast(notifications.c.fingerprints, String).contains(fingerprint))
         with self._database.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -421,99 +371,9 @@ class Outbox:
                     del self._told[key]
 
 
-# Rows.
-
-
-def _store_group(connection: Connection, group: Group) -> None:
-    values = {
-        "receiver": group.receiver,
-        "group_key": group.key,
-        "route": group.route,
-        "labels": dict(group.labels),
-        "next_flush_ms": group.next_flush_ms,
-    }
-    connection.execute(
-        upsert(groups)
-        .values(**values)
-        .on_conflict_do_update(
-            index_elements=[groups.c.receiver, groups.c.group_key],
-            set_={"next_flush_ms": group.next_flush_ms, "route": group.route},
-        )
-    )
-
-
-def _put(connection: Connection, put: Put, group_key: str, now_ms: int) -> Row:
-    kind = put.message.status.value
-    row = put.replaces
-    if row is None:
-        return _insert(connection, put.target.key, group_key, kind, put.message, now_ms)
+def _changed(row: Row, message: Message) -> Row:
     # A receiver that took the old content and could not say so must not take the new one for a repeat.
-    new = replace(row, key=str(uuid.uuid4()), kind=kind, content=put.message)
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.id == row.id)
-        .values(key=new.key, kind=kind, content=put.message.to_json())
-    )
-    connection.execute(
-        update(notifications)
-        .where(notifications.c.outbox == row.id)
-        .values(kind=kind, fingerprints=[fact.fingerprint for fact in new.facts])
-    )
-    return new
-
-
-def _insert(
-    connection: Connection, target: str, group_key: str, kind: str, content: Message | Letter, now_ms: int
-) -> Row:
-    row = Row(
-        id=0,
-        key=str(uuid.uuid4()),
-        target=target,
-        group_key=group_key,
-        kind=kind,
-        content=content,
-        created_ms=now_ms,
-        due_ms=now_ms,
-        deadline_ms=now_ms + DEADLINE_MS,
-    )
-    values = {
-        "key": row.key,
-        "target": target,
-        "group_key": group_key,
-        "kind": kind,
-        "status": "pending",
-        "content": _content(content),
-        "created_ms": now_ms,
-        "due_ms": now_ms,
-        "deadline_ms": row.deadline_ms,
-        "attempts": 0,
-        "error": "",
-    }
-    result = connection.execute(insert(outbox).values(**values))
-    key = result.inserted_primary_key
-    assert key is not None, "a row that was inserted has a key"  # noqa: S101 - a bug otherwise
-    row = replace(row, id=key[0])
-    receiver, _, integration = target.rpartition("/")
-    connection.execute(
-        insert(notifications).values(
-            outbox=row.id,
-            channel=receiver,
-            integration=integration,
-            group_key=group_key,
-            kind=kind,
-            at_ms=now_ms,
-            status="pending",
-            error="",
-            attempts=0,
-            fingerprints=[fact.fingerprint for fact in row.facts],
-            took_ms=0,
-        )
-    )
-    return row
-
-
-def _delete(connection: Connection, identifier: int) -> None:
-    connection.execute(delete(outbox).where(outbox.c.id == identifier))
+    return replace(row, key=str(uuid.uuid4()), kind=message.status.value, content=message)
 
 
 def _later(row: Row, outcome: Outcome, now_ms: int) -> Row:
@@ -521,60 +381,3 @@ def _later(row: Row, outcome: Outcome, now_ms: int) -> Row:
     if outcome.paced:
         return replace(row, leased=False, due_ms=due_ms, attempts=row.attempts - 1)
     return replace(row, leased=False, due_ms=due_ms, error=outcome.error)
-
-
-def _postpone(connection: Connection, row: Row) -> None:
-    values = {"due_ms": row.due_ms, "leased_until_ms": None, "error": row.error, "attempts": row.attempts}
-    connection.execute(update(outbox).where(outbox.c.id == row.id).values(**values))
-
-
-def _bury(connection: Connection, row: Row, error: str) -> None:
-    """Keep one dead letter for what is refused again and again."""
-    same = (
-        (outbox.c.target == row.target) & (outbox.c.group_key == row.group_key) & (outbox.c.kind == row.kind)
-    )
-    if row.kind != "message":
-        connection.execute(delete(outbox).where(same & (outbox.c.status == "dead")))
-    values = {"status": "dead", "error": error, "leased_until_ms": None, "attempts": row.attempts}
-    connection.execute(update(outbox).where(outbox.c.id == row.id).values(**values))
-
-
-def _record(
-    connection: Connection, row: Row, status: str, error: str, at_ms: int | None = None, took_ms: int = 0
-) -> None:
-    values: dict[str, object] = {
-        "status": status,
-        "error": error,
-        "attempts": row.attempts,
-        "took_ms": took_ms,
-    }
-    if at_ms is not None:
-        values["at_ms"] = at_ms
-    connection.execute(update(notifications).where(notifications.c.outbox == row.id).values(**values))
-
-
-def _content(content: Message | Letter) -> dict[str, Any]:
-    if isinstance(content, Message):
-        return content.to_json()
-    return {"subject": content.subject, "text": content.text, "html": content.html}
-
-
-def _row(row: Mapping[Any, Any]) -> Row:
-    content = row["content"]
-    return Row(
-        id=row["id"],
-        key=row["key"],
-        target=row["target"],
-        group_key=row["group_key"],
-        kind=row["kind"],
-        content=Letter(**content) if row["kind"] == "message" else Message.of_json(content),
-        created_ms=row["created_ms"],
-        due_ms=row["due_ms"],
-        deadline_ms=row["deadline_ms"],
-        attempts=row["attempts"],
-        error=row["error"],
-    )
-
-
-def _told(row: Mapping[Any, Any]) -> Told:
-    return Told(Status(row["status"]), row["told_ms"], Fact.of_json(row["fact"]), row["owes"])
