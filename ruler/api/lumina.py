@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from promkit.config import DurationMs, Model
 from promkit.errors import ConfigError
@@ -25,12 +25,21 @@ Json = Any  # a JSON document, its shape said in each docstring
 Operator = Annotated[Identity, Depends(needs(Role.OPERATOR))]
 
 
+def _with_unit(value: object) -> object:
+    if value is not None and not isinstance(value, str):
+        raise ValueError("write a duration with its unit, as 30m or 2h")
+    return value
+
+
+Span = Annotated[DurationMs, BeforeValidator(_with_unit)]
+
+
 class Acknowledgement(Model):
     """Somebody takes an alert on."""
 
     by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
     comment: str = Field("", max_length=2000, description="a note for the timeline")
-    expires: DurationMs | None = Field(None, description="the alert speaks up again after this long")
+    expires: Span | None = Field(None, description="the alert speaks up again after this long")
 
 
 class Resolution(Model):
@@ -42,7 +51,7 @@ class Resolution(Model):
 class Quiet(Model):
     """Nobody is told of one alert for a while."""
 
-    duration: DurationMs = Field(description="for how long", gt=0)
+    duration: Span = Field(description="for how long", gt=0)
     by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
     comment: str = Field("", max_length=2000, description="why")
 
@@ -66,7 +75,7 @@ class Switch(Model):
 
     enabled: bool
     by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
-    expires: DurationMs | None = Field(None, description="the file's word counts again after this long")
+    expires: Span | None = Field(None, description="the file's word counts again after this long")
 
 
 class Message(Model):

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from promkit.web import needs
 from promkit.web_config import Role
 from ruler.alerts import Alert, Phase
 from ruler.api.context import NowMs, Ruler, TheRuler
+from ruler.api.errors import NotExecuted
 from ruler.api.parameters import TheParameters
 from ruler.api.watched import watched_by
 from ruler.api.wire import float_text, iso, result_json
 from ruler.loop import RuleStatus
-from ruler.promql import parse
+from ruler.promql import Node, pretty, value_type
 from ruler.rules import Group, Rule, RuleKind
 
 __all__ = ["router"]
@@ -34,12 +36,11 @@ Json = Any  # a JSON document: its shape is the API's, said in each docstring
 @router.api_route("/query", methods=["GET", "POST"], dependencies=READS)
 def query(ruler: TheRuler, parameters: TheParameters, now_ms: NowMs) -> Response:
     """Evaluate an expression at one instant."""
-    result = ruler.engine.instant(
-        parameters.required("query"),
-        parameters.instant("time", now_ms),
-        lookback_ms=parameters.span("lookback_delta"),
-        deadline_ms=_deadline_ms(ruler, parameters),
-    )
+    node = _expression(ruler, parameters)
+    at_ms, lookback_ms = parameters.instant("time", now_ms), parameters.span("lookback_delta")
+    deadline_ms = _deadline_ms(ruler, parameters)
+    with _executing():
+        result = ruler.engine.instant(node, at_ms, lookback_ms=lookback_ms, deadline_ms=deadline_ms)
     return _answer(result_json(result), result.warnings, result.infos)
 
 
@@ -61,15 +62,40 @@ def query_range(ruler: TheRuler, parameters: TheParameters) -> Response:
             "exceeded maximum resolution of 11,000 points per timeseries. "
             "Try decreasing the query resolution (?step=XX)"
         )
-    result = ruler.engine.range(
-        parameters.required("query"),
-        start_ms,
-        end_ms,
-        step_ms,
-        lookback_ms=parameters.span("lookback_delta"),
-        deadline_ms=_deadline_ms(ruler, parameters),
-    )
+    node = _expression(ruler, parameters)
+    if value_type(node) not in {"scalar", "vector"}:
+        raise QueryError(
+            f'invalid parameter "query": invalid expression type "{_TYPES[value_type(node)]}" '
+            "for range query, must be Scalar or instant Vector"
+        )
+    lookback_ms, deadline_ms = parameters.span("lookback_delta"), _deadline_ms(ruler, parameters)
+    with _executing():
+        result = ruler.engine.range(
+            node, start_ms, end_ms, step_ms, lookback_ms=lookback_ms, deadline_ms=deadline_ms
+        )
     return _answer(result_json(result), result.warnings, result.infos)
+
+
+_TYPES = {"matrix": "range vector", "string": "string"}
+
+
+def _expression(ruler: Ruler, parameters: TheParameters) -> Node:
+    """The parameter `query`, parsed. QueryError: it is missing, or no expression."""
+    text = parameters.required("query")
+    try:
+        return ruler.engine.parse(text)
+    except QueryError as error:
+        problem = f"{error.where}: {error.problem}" if error.where else error.problem
+        raise QueryError(f'invalid parameter "query": {problem}', position=error.position) from None
+
+
+@contextmanager
+def _executing() -> Iterator[None]:
+    """What a right expression meets in its data is another kind of error."""
+    try:
+        yield
+    except QueryError as error:
+        raise NotExecuted(error.problem, error.where) from None
 
 
 def _deadline_ms(ruler: Ruler, parameters: TheParameters) -> int | None:
@@ -84,9 +110,9 @@ def parse_required(parameters: TheParameters, name: str) -> int:
 
 
 @router.api_route("/format_query", methods=["GET", "POST"], dependencies=READS)
-def format_expression(parameters: TheParameters) -> Json:
+def format_expression(ruler: TheRuler, parameters: TheParameters) -> Json:
     """Write an expression as Prometheus would."""
-    return _success(str(parse(parameters.required("query"))))
+    return _success(pretty(_expression(ruler, parameters)))
 
 
 @router.api_route("/series", methods=["GET", "POST"], dependencies=READS)
