@@ -14,6 +14,7 @@ from ruler.database import Database
 from ruler.delivery.dispatcher import Dispatcher
 from ruler.delivery.explain import explain
 from ruler.delivery.gate import Gate
+from ruler.delivery.message import Message
 from ruler.delivery.mute import Suppression, muted_by
 from ruler.delivery.notification import Letter
 from ruler.delivery.order import by_alert, by_labels
@@ -57,6 +58,7 @@ class Delivery:
             clock,
             lambda: self._dispatcher.setup,
             lambda: self._external_url,
+            self._timeline,
             self._sent,
             self._own,
         )
@@ -133,14 +135,17 @@ class Delivery:
         self._sender.finish()
 
     def _sent(self, row: Row, outcome: Outcome) -> None:
-        """Write what became of a message into the timelines of its alerts, and look at its group."""
+        """Look at the group of a message of which something became."""
+        if row.kind != "message" and not outcome.paced:
+            follow = outcome.accepted and isinstance(row.content, Message) and row.content.follow
+            self._dispatcher.look(row.group_id, follow=follow)
+            self._wake.set()
+
+    def _timeline(self, row: Row, outcome: Outcome) -> None:
+        """Write what became of a message into the timelines of its alerts."""
         if outcome.accepted or outcome.refused or outcome.not_set_up:
             happening = Happening.NOTIFIED if outcome.accepted else Happening.NOTIFICATION_FAILED
             self._record(row, happening, outcome.error)
-        if row.kind != "message" and not outcome.paced:
-            follow = outcome.accepted and getattr(row.content, "follow", False)
-            self._dispatcher.look((row.target.rpartition("/")[0], row.group_key), follow=follow)
-            self._wake.set()
 
     def _record(self, row: Row, happening: Happening, error: str) -> None:
         receiver, _, integration = row.target.rpartition("/")
@@ -214,7 +219,8 @@ class Delivery:
 
         NotFound: there is no such letter.
         """
-        self._outbox.revive(identifier, now_ms)
+        self._dispatcher.adopt(self._outbox.revive(identifier, now_ms))
+        self._wake.set()
         self._sender.wake()
 
     def send_message(self, receiver: str, subject: str, text: str, html: str, now_ms: int) -> int:

@@ -27,6 +27,7 @@ from ruler.delivery.gate import Gate
 from ruler.delivery.message import Fact, Message, Status, Target
 from ruler.delivery.mute import Inhibitor, Suppression, muted_by
 from ruler.delivery.outbox import GroupWrite, Outbox, Put, Row
+from ruler.delivery.route import labels_text
 from ruler.delivery.setup import Setup
 
 __all__ = ["Dispatcher", "GroupId"]
@@ -52,6 +53,7 @@ class _Notes:
     follow: set[GroupId] = field(default_factory=set)
     regroup: bool = False
     opened: set[str] = field(default_factory=set)  # rules
+    revived: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,11 @@ class Dispatcher:
             if follow:
                 self._notes.follow.add(group)
 
+    def adopt(self, row: Row) -> None:
+        """Note that a dead letter is to be sent again: its group must be there to tell what follows."""
+        with self._lock:
+            self._notes.revived.append(row)
+
     def opened(self, rules: Iterable[str]) -> None:
         """Note that alerts of these rules need not wait any longer."""
         with self._lock:
@@ -133,6 +140,8 @@ class Dispatcher:
         elif notes.regroup:
             self._regroup(now_ms)
         self._take(notes.alerts.values(), now_ms)
+        for row in notes.revived:
+            self._adopt(row, now_ms)
         urgent = set(notes.follow)
         for fingerprint in notes.urgent:
             urgent |= self._where.get(fingerprint, set())
@@ -186,6 +195,18 @@ class Dispatcher:
             members = {f: a for f, a in group.members.items() if f in owed or self._belongs(a, group)}
             self._put(replace(group, members=members))
         self._let_go(list(self._groups))
+
+    def _adopt(self, row: Row, now_ms: int) -> None:
+        """Have the group of a message that was given up, and the alerts in it."""
+        if not isinstance(row.content, Message):
+            return
+        labels = row.content.group_labels
+        route = row.group_key.removesuffix(f":{labels_text(labels)}")
+        empty = Group(row.group_id[0], row.group_key, labels, route, now_ms, flushed=True)
+        group = self._groups.get(row.group_id, empty)
+        alerts = [self._standing(fact, now_ms) for fact in row.facts]
+        unknown = [alert for alert in alerts if alert.fingerprint not in group.members]
+        self._put(joined(group, self._timing(group), unknown, now_ms))
 
     def _belongs(self, alert: Alert, group: Group) -> bool:
         return any(place.id == group.id for place in self.setup.router.places(alert))

@@ -9,7 +9,7 @@ from promkit.matchers import Matcher
 from ruler.alerts import Alert
 from ruler.delivery.dispatch import DEFAULT_TIMING, Timing
 
-__all__ = ["CHANNEL_KEY", "Place", "Route", "Router", "group_key"]
+__all__ = ["CHANNEL_KEY", "Place", "Route", "Router", "group_key", "labels_text"]
 
 CHANNEL_KEY = "{}/channel"  # the route key of what a rule names in `channels`
 
@@ -63,8 +63,12 @@ def child_key(parent: str, matchers: Sequence[Matcher]) -> str:
 
 def group_key(route: Route, labels: Labels) -> str:
     """Name a group as webhooks and dedup keys have it: `{}/{team="db"}:{alertname="X"}`."""
-    inner = ", ".join(f"{name}={go_quote(value)}" for name, value in labels.items())
-    return f"{route.key}:{{{inner}}}"
+    return f"{route.key}:{labels_text(labels)}"
+
+
+def labels_text(labels: Labels) -> str:
+    """Write group labels as Prometheus' model does: `{alertname="X", zone="a"}`."""
+    return "{" + ", ".join(f"{name}={go_quote(value)}" for name, value in labels.items()) + "}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class Sender:
         clock: Clock,
         setup: Callable[[], Setup],
         external_url: Callable[[], str],
+        timeline: Callable[[Row, Outcome], None],
         settled: Callable[[Row, Outcome], None],
         own: Registry,
     ) -> None:
@@ -65,7 +66,8 @@ class Sender:
         self._clock = clock
         self._setup = setup
         self._external_url = external_url
-        self._settled = settled
+        self._timeline = timeline  # within the transaction of the outcome
+        self._settled = settled  # after it
         self._buckets = Buckets()
         self._jitter: Callable[[float, float], float] = random.uniform
         self._pools: dict[str, ThreadPoolExecutor] = {}
@@ -166,7 +168,9 @@ class Sender:
         outcome = replace(outcome, took_ms=self._clock.monotonic_ms() - started_ms)
         now_ms = self._clock.now_ms()
         target = integration.target if integration is not None else None
-        row = self._outbox.settle(row, outcome, target, now_ms)
+        row = self._outbox.settle(
+            row, outcome, target, now_ms, lambda settled: self._timeline(settled, outcome)
+        )
         self._tell(row, outcome, now_ms)
         self._settled(row, outcome)
         return outcome

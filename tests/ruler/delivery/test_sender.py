@@ -105,6 +105,21 @@ def test_a_dead_letter_can_be_sent_again(hook: Hook) -> None:
     assert not house.delivery.dead_letters()
 
 
+def test_a_dead_letter_whose_alert_is_over_is_followed_by_its_end(hook: Hook) -> None:
+    house = House(a_hook(hook.url, interval="2s"))
+    hook.answer(status=403)
+    house.fire(A)
+    house.pass_time(1.5)
+    house.resolve(A)
+    house.pass_time(5)
+    assert not house.delivery.groups(house.clock.at_ms)
+    [letter] = house.delivery.dead_letters()
+    hook.answer(status=200)
+    house.delivery.retry(letter.id, house.clock.at_ms)
+    house.pass_time(4)
+    assert hook.told() == [("firing", ["A:firing"]), ("resolved", ["A:resolved"])]
+
+
 def test_after_a_day_it_is_given_up(hook: Hook) -> None:
     house = House(a_hook(hook.url, interval="48h"))
     hook.answer(status=503, headers={"Retry-After": "3600"})
