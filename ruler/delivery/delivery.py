@@ -184,9 +184,10 @@ class Delivery:
     def receivers(self) -> list[ReceiverView]:
         """Give all receivers, as they are written."""
         found = []
-        for name, ways in self._dispatcher.setup.integrations.items():
+        setup = self._dispatcher.setup
+        for name, ways in setup.integrations.items():
             health = {way.target.key: self._sender.health(way.target.key) for way in ways}
-            found.append(receiver_view(name, ways, health))
+            found.append(receiver_view(name, ways, health, setup.labels.get(name, {})))
         return found
 
     def receivers_of(self, alert: Alert) -> list[str]:

@@ -21,7 +21,7 @@ __all__ = ["HttpRequest", "MailRequest", "Pace", "Receiver", "Request", "Smartho
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One HTTP exchange. `secret_url`: the address is a secret and shows in no log."""
+    """One HTTP exchange. Its address may be a secret: it shows nowhere."""
 
     method: str
     url: str

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from promkit.labels import EMPTY, Labels
+from promkit.labels import Labels
 from promkit.matcher_text import format_matchers, go_quote
 from promkit.matchers import Matcher
 from ruler.alerts import Alert
@@ -27,7 +27,6 @@ class Route:
     goes_on: bool = False  # YAML's continue
     mutes: tuple[str, ...] = ()  # names of time intervals
     actives: tuple[str, ...] = ()
-    labels: Labels = EMPTY
     routes: tuple["Route", ...] = ()
 
     def matches(self, labels: Labels) -> bool:

@@ -61,6 +61,7 @@ class Setup:
     intervals: Mapping[str, tuple[TimeInterval, ...]]
     texts: Texts
     resolve_timeout_ms: int
+    labels: Mapping[str, Mapping[str, str]]  # of receivers that were given some
     warnings: tuple[str, ...] = ()
 
     def integration(self, target_key: str) -> Integration | None:
@@ -133,6 +134,7 @@ class _Maker:
             intervals=intervals,
             texts=texts,
             resolve_timeout_ms=self._globals.resolve_timeout,
+            labels={one.name: one.labels for one in (self._delivery.receivers if self._delivery else ())},
             warnings=tuple(unset),
         )
 

@@ -35,9 +35,12 @@ class ReceiverView:
     healthy: bool
     last_sent_ms: int | None
     last_error: str
+    labels: Mapping[str, str]  # its name, and what the configuration adds
 
 
-def receiver_view(name: str, ways: tuple[Integration, ...], health: Mapping[str, Health]) -> ReceiverView:
+def receiver_view(
+    name: str, ways: tuple[Integration, ...], health: Mapping[str, Health], labels: Mapping[str, str]
+) -> ReceiverView:
     """Sum up a receiver's integrations."""
     states = [health[way.target.key] for way in ways]
     sent = [state.last_sent_ms for state in states if state.last_sent_ms is not None]
@@ -50,6 +53,7 @@ def receiver_view(name: str, ways: tuple[Integration, ...], health: Mapping[str,
         healthy=not failing,
         last_sent_ms=max(sent, default=None),
         last_error=missing or next((state.last_error for state in failing), ""),
+        labels={**labels, "name": name},
     )
 
 
