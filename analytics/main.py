@@ -28,7 +28,8 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="lumina analytics",
         description="Forecasts, anomalies, trends and time to breach, from the ruler's history.",
-        epilog="On files: lumina analytics detect|forecast|trend|breach|bench --help",
+        epilog="example: lumina analytics --config analytics.yml; on files: "
+        "lumina analytics detect|forecast|trend|breach|bench --help",
     )
     add = parser.add_argument
     add("command", nargs="?", choices=["run"], help="with --once: one cycle, a summary, exit code 0 or 1")

@@ -68,7 +68,8 @@ def serve(first_port: int, targets: int, series: int) -> None:
             peer.sendall(pages[number % PAGES])
             number += 1
 
-    head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {}\r\n\r\n"
+    kind = "text/plain; version=0.0.4; charset=utf-8"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {{}}\r\n\r\n"
     for target in range(targets):
         bodies = [page(target, series, number) for number in range(PAGES)]
         pages = [head.format(len(body)).encode() + body for body in bodies]

@@ -17,6 +17,8 @@ RULER_URL = "http://127.0.0.1:19090"
 ANALYTICS_URL = "http://127.0.0.1:19092"
 ANSWER_BYTES_MAX = 64 << 20
 TIMEOUT_MS = 30_000
+_OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_KEYS = frozenset({"url", "analytics_url", "token_file", "ca_file"})
 Json = Any  # a JSON document of the API's
 
 _ERRORS: Mapping[int, type[LuminaError]] = {
@@ -53,39 +55,80 @@ def _client_config() -> Mapping[str, str]:
         document = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"cannot be read: {error}", str(path)) from None
-    if not isinstance(document, dict) or set(document) - {"url", "analytics_url"}:
-        raise ConfigError("not a client configuration", str(path), "the keys are url and analytics_url")
+    if not isinstance(document, dict) or set(document) - _KEYS:
+        known = ", ".join(sorted(_KEYS))
+        raise ConfigError("not a client configuration", str(path), f"the keys are {known}")
     return {key: str(value) for key, value in document.items()}
 
 
 class Client:
-    """One process' API under its base URL; answers are the `data` of its envelope."""
+    """One process' API under its base URL; answers are the `data` of its envelope.
+
+    Who has to log in puts a token into LUMINA_TOKEN or a `token_file`, and names a private authority's
+    certificate by LUMINA_CA_FILE or `ca_file`; the files are named in ~/.config/lumina/config.yml.
+    """
 
     def __init__(self, url: str) -> None:
-        from promkit.fetch import Fetcher  # noqa: PLC0415 - a third of what `lumina --help` would cost
+        from promkit.fetch import Bearer, Fetcher, Tls  # noqa: PLC0415 - a third of what `--help` would cost
 
         self.url = url
-        self._fetcher = Fetcher(timeout_ms=TIMEOUT_MS, body_bytes_max=ANSWER_BYTES_MAX)
+        config = _client_config()
+        token = _token(config)
+        ca_file = os.environ.get("LUMINA_CA_FILE") or config.get("ca_file")
+        self._fetcher = Fetcher(
+            timeout_ms=TIMEOUT_MS,
+            body_bytes_max=ANSWER_BYTES_MAX,
+            auth=Bearer(lambda: token) if token else None,
+            tls=Tls(ca_file=Path(ca_file)) if ca_file else None,
+        )
 
     def get(self, path: str, **parameters: str | float | None) -> Json:
         """GET. NotFound, Conflict, QueryError as the process says; Unavailable: no answer."""
-        given = {name: str(value) for name, value in parameters.items() if value is not None}
-        return self._call("GET", path + (f"?{urlencode(given)}" if given else ""), None)
+        return self._call("GET", _with(path, parameters))
 
     def post(self, path: str, body: Json) -> Json:
         """POST a JSON document. The errors of `get`, and Forbidden."""
-        return self._call("POST", path, body)
+        return self._call("POST", path, json=body)
 
-    def _call(self, method: str, path: str, body: Json) -> Json:
-        answer = self._fetcher.request(method, self.url + quote(path, safe="/?&=%+"), json=body)
+    def send(self, path: str, body: bytes, **parameters: str | float | None) -> Json:
+        """POST OpenMetrics text. The errors of `post`."""
+        return self._call("POST", _with(path, parameters), body=body, headers={"Content-Type": _OPENMETRICS})
+
+    def _call(self, method: str, path: str, **content: Any) -> Json:  # noqa: ANN401 - the fetcher's
+        from promkit.fetch import FetchError  # noqa: PLC0415 - as above
+
+        try:
+            answer = self._fetcher.request(method, self.url + quote(path, safe="/?&=%+"), **content)
+        except FetchError as error:
+            remedy = "start one with `lumina up`, or name another URL" if error.kind == "refused" else None
+            raise Unavailable(error.problem, error.where, error.remedy or remedy) from None
         try:
             document = json.loads(answer.body) if answer.body else None
         except ValueError:
             document = None
-        if 200 <= answer.status < 300 and isinstance(document, dict):
+        if answer.is_success and isinstance(document, dict):
             return document.get("data", document)
-        said = document.get("error") if isinstance(document, dict) else None
+        if answer.is_success:
+            raise Unavailable("does not answer as Lumina does", self.url, "name another URL with --url")
+        said = document if isinstance(document, dict) else {}
         kind = _ERRORS.get(answer.status, Unavailable)
-        raise kind(str(said or f"answered with HTTP status {answer.status}"), self.url)
+        problem = str(said.get("error") or f"answered with HTTP status {answer.status}")
+        raise kind(problem, said.get("where") or self.url, said.get("remedy"))
+
+
+def _with(path: str, parameters: Mapping[str, str | float | None]) -> str:
+    given = {name: str(value) for name, value in parameters.items() if value is not None}
+    return path + (f"?{urlencode(given)}" if given else "")
+
+
+def _token(config: Mapping[str, str]) -> str:
+    given = os.environ.get("LUMINA_TOKEN", "")
+    if given or "token_file" not in config:
+        return given
+    path = Path(config["token_file"]).expanduser()
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"token cannot be read: {error.strerror}", str(path)) from None

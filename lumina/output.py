@@ -25,6 +25,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: st
     """Print a table, or where there is no row the sentence `empty`."""
     from rich.console import Console  # noqa: PLC0415 - half of what `lumina --help` would cost
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     found = list(rows)
     if not found:
@@ -32,9 +33,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: st
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for row in found:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # as it is: a range in a query is no markup
     # Not a terminal: never cut, a program or a file reads it.
-    console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(width=1000, no_color=True)
+    width = (
+        None if sys.stdout.isatty() else max(len(cell) for row in found for cell in row) * len(columns) + 100
+    )
+    console = Console(width=width, soft_wrap=True)
     console.print(table)
 
 

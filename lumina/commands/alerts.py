@@ -15,7 +15,12 @@ from promkit.process import SYSTEM_CLOCK
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="See and take on alerts.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="See and take on alerts.",
+    epilog="example: lumina alerts list",
+    rich_markup_mode=None,
+)
 
 Which = Annotated[str, typer.Argument(help="An alert's id or the start of it, or a name that one alert has.")]
 
@@ -50,7 +55,7 @@ def list_alerts(
     print_table(["ID", "SEVERITY", "STATE", "ALERT", "VALUE", "SINCE", "MESSAGE"], rows, "no alerts")
 
 
-@app.command("ack", epilog="example: lumina alerts ack 3fff2c2d7595e046 --comment 'looking into it' --for 2h")
+@app.command("ack", epilog="example: lumina alerts ack 3fff2c2d7595e046 --comment 'on it' --for 2h")
 def acknowledge(
     which: Which,
     comment: Annotated[str, typer.Option(help="A note for the timeline.")] = "",

@@ -77,7 +77,10 @@ def _rendered(figures: dict[str, Any], output: Form, url: str | None) -> str:
 
 
 def health(url: Url = None, analytics: AnalyticsUrl = None, output: OutputOption = Output.TABLE) -> None:
-    """Exit code 0: healthy. 1: an alert is active, a model is missing, or a process did not answer."""
+    """Say how ruler and analytics fare.
+
+    Exit code 0: healthy. 1: an alert is active, a model is missing, or a process did not answer.
+    """
     figures = {
         "ruler": _ask(lambda: Client(ruler_url(url)).get("/api/v1/lumina/health")),
         "analytics": _ask(lambda: Client(analytics_url(analytics)).get("/api/v1/health")),

@@ -13,7 +13,12 @@ from promkit.errors import NotFound
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Check and export rule files.", rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Check and export rule files.",
+    epilog="example: lumina rules check",
+    rich_markup_mode=None,
+)
 
 Files = Annotated[
     list[Path] | None,

@@ -38,13 +38,14 @@ class Imported:
 
 
 def import_openmetrics(
-    store: Store, lines: Iterable[bytes], *, source: str = "import", now_ms: int
+    store: Store, lines: Iterable[bytes], *, source: str = "import", first_line: int = 1, now_ms: int
 ) -> Imported:
     """Store all samples of a text; it ends with `# EOF` or with the last line.
 
+    `first_line`: the number of the first line, where this is a piece of a text.
     ConfigError: what is wrong on which line; what stands before its slice was stored.
     """
-    reader = _Reader(source)
+    reader = _Reader(source, first_line)
     samples = rejected = folded = 0
     first_ms: int | None = None
     last_ms: int | None = None
@@ -69,11 +70,11 @@ def import_openmetrics(
 class _Reader:
     """What was read so far."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, first_line: int) -> None:
         self.series: list[Labels] = []
         self.comments: list[bytes] = []
         self._source = source
-        self._line = 0
+        self._line = first_line - 1
         self._number_of: dict[bytes, int] = {}
 
     def read(self, lines: list[bytes]) -> tuple[Slots, Times, Values]:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import compress
+from itertools import compress, groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from ruler.store import Times, Values
 __all__ = ["Layout", "Page", "learn", "metadata", "parsed_line", "prefix_of"]
 
 _NAME, _VALUE, _TIME, _WILD = 0, 1, 2, 3
+_RUN_MIN = 8  # known lines in a row that are worth taking at once
 # A sample's name and labels; whether they are well formed, the parser says.
 _QUOTED = rb'"(?:[^"\\]|\\.)*+"'
 _PREFIX = re.compile(
@@ -97,47 +98,83 @@ def learn(
     lines = body.split(b"\n")
     if openmetrics:
         lines = _ended(lines)
-    draft = _Draft()
-    new: dict[bytes, Labels] = {}
-    kind = b""  # of the last TYPE line
-    for number, line in enumerate(lines, 1):
-        prefix, _, text = line.rpartition(b" ")
-        if prefix in known or prefix in new:
-            draft.add(prefix, _number(text, line, number, openmetrics=openmetrics), _kinds(prefix))
-        elif not line.strip() or line.lstrip().startswith(b"#"):
-            draft.comments.append(line)
-            kind = line.split()[-1] if b" TYPE " in line else kind
-            draft.kinds.append(bytes(line.count(b" ") + 1))
-        elif (labels := _plain_labels(prefix)) is not None:
-            new[prefix] = _canonical(labels, kind)
-            draft.add(prefix, _number(text, line, number, openmetrics=openmetrics), _kinds(prefix))
-        else:
-            sample = parsed_line(line, number, openmetrics=openmetrics)
-            prefix = prefix_of(line)
-            if prefix not in known and prefix not in new:
-                new[prefix] = _canonical(sample.labels.merged({METRIC_NAME: sample.name}), kind)
-            draft.addparsed_line(prefix, sample, line[len(prefix) :])
-    return draft.page(body, openmetrics=openmetrics), new
+    draft = _Draft(known, openmetrics=openmetrics)
+    parts = [line.rpartition(b" ") for line in lines]
+    position = 0
+    for is_known, run in groupby([prefix in known for prefix, _, _ in parts]):
+        end = position + len(list(run))
+        if not is_known or end - position < _RUN_MIN or not draft.add_run(parts[position:end]):
+            for place in range(position, end):
+                draft.read(lines[place], parts[place], place + 1)
+        position = end
+    return draft.page(body), draft.new
 
 
 class _Draft:
     """A layout while its lines are read."""
 
-    def __init__(self) -> None:
-        self.prefixes: list[bytes] = []
-        self.values: list[float] = []
-        self.times: list[int | None] = []
-        self.kinds: list[bytes] = []
-        self.comments: list[bytes] = []
-        self.regular = True
+    def __init__(self, known: Mapping[bytes, object], *, openmetrics: bool) -> None:
+        self.new: dict[bytes, Labels] = {}
+        self._known = known
+        self._openmetrics = openmetrics
+        self._kind = b""  # of the last TYPE line
+        self._prefixes: list[bytes] = []
+        self._values: list[float] = []
+        self._times: list[int | None] = []
+        self._kinds: list[bytes] = []
+        self._comments: list[bytes] = []
+        self._regular = True
 
-    def add(self, prefix: bytes, value: float, kinds: bytes, time_ms: int | None = None) -> None:
-        self.prefixes.append(prefix)
-        self.values.append(value)
-        self.times.append(time_ms)
-        self.kinds.append(kinds)
+    def add_run(self, parts: Sequence[tuple[bytes, bytes, bytes]]) -> bool:
+        """Take many known lines at once; False: one of them has no number."""
+        try:
+            values = numbers([text for _, _, text in parts])
+        except ValueError:
+            return False
+        prefixes = [prefix for prefix, _, _ in parts]
+        self._prefixes += prefixes
+        self._values += values.tolist()
+        self._times += [None] * len(parts)
+        if b" " in b"".join(prefixes):
+            self._kinds += map(_kinds, prefixes)
+        else:
+            self._kinds.append(_PLAIN_KINDS * len(parts))
+        return True
 
-    def addparsed_line(self, prefix: bytes, sample: Sample, rest: bytes) -> None:
+    def read(self, line: bytes, part: tuple[bytes, bytes, bytes], number: int) -> None:
+        """Take one line of any kind."""
+        prefix, _, text = part
+        if prefix in self._known or prefix in self.new:
+            self._add(prefix, self._number(text, line, number), _kinds(prefix))
+        elif not line.strip() or line.lstrip().startswith(b"#"):
+            self._comments.append(line)
+            self._kind = line.split()[-1] if b" TYPE " in line else self._kind
+            self._kinds.append(bytes(line.count(b" ") + 1))
+        elif (labels := _plain_labels(prefix)) is not None:
+            self.new[prefix] = _canonical(labels, self._kind)
+            self._add(prefix, self._number(text, line, number), _kinds(prefix))
+        else:
+            sample = parsed_line(line, number, openmetrics=self._openmetrics)
+            prefix = prefix_of(line)
+            if prefix not in self._known and prefix not in self.new:
+                self.new[prefix] = _canonical(sample.labels.merged({METRIC_NAME: sample.name}), self._kind)
+            self._add_parsed(prefix, sample, line[len(prefix) :])
+
+    def _number(self, text: bytes, line: bytes, number: int) -> float:
+        try:
+            if b"_" not in text:
+                return float(text)
+        except ValueError:
+            pass
+        return parsed_line(line, number, openmetrics=self._openmetrics).value
+
+    def _add(self, prefix: bytes, value: float, kinds: bytes, time_ms: int | None = None) -> None:
+        self._prefixes.append(prefix)
+        self._values.append(value)
+        self._times.append(time_ms)
+        self._kinds.append(kinds)
+
+    def _add_parsed(self, prefix: bytes, sample: Sample, rest: bytes) -> None:
         """Note which of the tokens after the prefix are value and time; an exemplar may be anything."""
         kinds = [_NAME] * (prefix.count(b" ") + 1)
         wanted = [_VALUE] if sample.timestamp_ms is None else [_VALUE, _TIME]
@@ -147,33 +184,33 @@ class _Draft:
             else:
                 kinds.append(_NAME)
         if wanted or b"\t" in rest:
-            self.regular = False
-        self.add(prefix, sample.value, bytes(kinds), sample.timestamp_ms)
+            self._regular = False
+        self._add(prefix, sample.value, bytes(kinds), sample.timestamp_ms)
 
-    def page(self, body: bytes, *, openmetrics: bool) -> Page:
-        kinds = b"".join(self.kinds)
+    def page(self, body: bytes) -> Page:
+        kinds = b"".join(self._kinds)
         tokens = body.replace(b"\n", b" ").split(b" ")
         masks = [kinds.translate(_ONLY[kind]) for kind in (_NAME, _VALUE, _TIME)]
-        timed = np.array([time_ms is not None for time_ms in self.times], np.bool_)
+        timed = np.array([time_ms is not None for time_ms in self._times], np.bool_)
         layout = Layout(
-            prefixes=self.prefixes,
-            comments=self.comments,
+            prefixes=self._prefixes,
+            comments=self._comments,
             timed=timed,
-            names=_shared(self.prefixes, list(compress(tokens, masks[0]))),
+            names=_shared(self._prefixes, list(compress(tokens, masks[0]))),
             is_name=masks[0],
             is_value=masks[1],
             is_time=masks[2],
-            tokens=len(tokens) if self.regular and len(tokens) == len(kinds) else 0,
-            openmetrics=openmetrics,
+            tokens=len(tokens) if self._regular and len(tokens) == len(kinds) else 0,
+            openmetrics=self._openmetrics,
         )
-        times = np.array([time_ms or 0 for time_ms in self.times], np.int64) if timed.any() else None
-        return Page(layout, np.array(self.values, np.float64), times)
+        times = np.array([time_ms or 0 for time_ms in self._times], np.int64) if timed.any() else None
+        return Page(layout, np.array(self._values, np.float64), times)
 
 
 def _shared(prefixes: list[bytes], names: list[bytes]) -> list[bytes]:
-    """The names, each text held once: most are prefixes, too."""
+    """The names, those that are whole prefixes held once with them."""
     pool = dict(zip(prefixes, prefixes, strict=True))
-    return [pool.setdefault(name, name) for name in names]
+    return list(map(pool.get, names, names))
 
 
 # Translation tables: 1 for one kind, 0 for all others.
@@ -223,15 +260,6 @@ def _bound(value: float) -> str:
 def _kinds(prefix: bytes) -> bytes:
     spaces = prefix.count(b" ")
     return _PLAIN_KINDS if not spaces else bytes([_NAME] * (spaces + 1)) + bytes([_VALUE])
-
-
-def _number(text: bytes, line: bytes, number: int, *, openmetrics: bool) -> float:
-    try:
-        if b"_" not in text:
-            return float(text)
-    except ValueError:
-        pass
-    return parsed_line(line, number, openmetrics=openmetrics).value
 
 
 def prefix_of(line: bytes) -> bytes:

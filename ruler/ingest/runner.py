@@ -156,11 +156,12 @@ class Runner:
             raise ScrapeError(FailureKind.MALFORMED, str(error)) from None
         self._enlist(new, slot_of)
         known = self._settled(page, slot_of)
-        added = len(np.setdiff1d(known.slots[known.slots >= 0], self._live)) if new else 0
-        if before is None or list(before.layout.comments) != list(page.layout.comments):
+        was_live = self._mask(self._live)
+        added = int((~was_live[known.slots[known.slots >= 0]]).sum()) if new else 0
+        if before is None or before.layout.comments != page.layout.comments:
             self._store.describe(metadata(page.layout.comments))
         live = known.slots[(known.slots >= 0) & ~self._timed(page)]
-        gone = np.setdiff1d(self._live, live)
+        gone = np.flatnonzero(was_live & ~self._mask(live))
         self._known, self._live = known, live
         row = self._filled(known, page)
         if self._down:
@@ -189,11 +190,13 @@ class Runner:
 
     def _settled(self, page: Page, slot_of: Mapping[bytes, int]) -> _Known:
         slots = np.fromiter(map(slot_of.__getitem__, page.layout.prefixes), np.intp, len(page.values))
-        kept = int((slots >= 0).sum())
-        _, first = np.unique(slots, return_index=True)
-        again = np.ones(len(slots), np.bool_)
-        again[first] = False
-        slots[again] = _DROPPED  # of samples of one series the first is stored
+        stored = slots >= 0
+        kept = int(stored.sum())
+        if kept and np.bincount(slots[stored]).max() > 1:
+            _, first = np.unique(slots, return_index=True)
+            again = np.ones(len(slots), np.bool_)
+            again[first] = False
+            slots[again] = _DROPPED  # of samples of one series the first is stored
         whole = bool((slots >= 0).all()) and not self._timed(page).any()
         return _Known(page.layout, slots, kept, whole, self._lane.sids[slots])
 
@@ -201,6 +204,12 @@ class Runner:
         """Whether all slots are still those of their series, after a time in which they might be freed."""
         now = self._lane.sids[known.slots]
         return bool((now == known.sids)[known.slots >= 0].all())
+
+    def _mask(self, slots: Slots) -> Mask:
+        """Which slots of the lane these are. [W]."""
+        mask = np.zeros(self._lane.width, np.bool_)
+        mask[slots] = True
+        return mask
 
     def _timed(self, page: Page) -> Mask:
         return page.layout.timed if self.job.honor_timestamps else np.zeros(len(page.values), np.bool_)

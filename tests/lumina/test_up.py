@@ -79,7 +79,7 @@ def test_a_taken_port_is_refused_before_anything_is_written(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        assert run(["--home", str(tmp_path / "home"), "--ruler", address]) == 2
+        assert run(["--home", str(tmp_path / "home"), "--ruler", address]) == 1
     said = capfd.readouterr().err
     assert address in said
     assert "--ruler" in said
