@@ -108,7 +108,7 @@ def _analysed(analytics: Figures) -> Iterator[Section]:
     found = analytics["anomalies"]
     by_severity = ", ".join(f"{count} {level}" for level, count in found["by_severity"].items() if count)
     sentence = f"{found['count']} in {analytics['hours']} h{f' ({by_severity})' if by_severity else ''}"
-    last = [(instant(one.get("at_ms")), one["severity"], one["sentence"]) for one in found["last"]]
+    last = [(instant(one.get("at_ms")), one["severity"], one["description"]) for one in found["last"]]
     yield "Anomalies", sentence, ("TIME", "SEVERITY", "WHAT") if last else (), last
     trends = [
         (one["range"], _series(one), one["trend"], figure(one["slope_per_hour"]))

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from lumina.report_html import report_html
+from lumina.report_text import report_text
 from tests.builders.e2e import LUMINA, a_ruler
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -96,9 +98,17 @@ def test_each_beats_the_last_value_in_its_backtest(report: dict[str, Any], model
 
 def test_the_fault_that_was_put_in_is_found(report: dict[str, Any]) -> None:
     last = report["anomalies"]["last"]
-    found = [one for one in last if "system_memory_usage_ratio" in one["sentence"]]
+    found = [one for one in last if one["metric"] == "system_memory_usage_ratio"]
     assert [one["severity"] for one in found] == ["critical"]
-    assert not [one for one in last if "cpu" in one["sentence"]]
+    assert "usually" in found[0]["description"]
+    assert not [one for one in last if one["metric"] == "system_cpu_usage_ratio"]
+
+
+def test_a_report_for_people_says_the_same(report: dict[str, Any]) -> None:
+    text = report_text({"range": "24h", "ruler": {"error": "not asked"}, "analytics": report})
+    assert "cpu-usage-predictor" in text
+    assert report["anomalies"]["last"][0]["description"] in text
+    assert report_html({"range": "24h", "ruler": {"error": "not asked"}, "analytics": report}, [])
 
 
 def test_time_to_breach_of_the_rules_threshold_is_told(report: dict[str, Any]) -> None:
