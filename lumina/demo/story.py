@@ -17,7 +17,7 @@ from lumina.demo.inbox import Received
 from lumina.demo.stage import ALERT, Stage
 from promkit.errors import LuminaError
 
-__all__ = ["STEPS", "Observation", "Step", "run", "seen"]
+__all__ = ["STEPS", "Observation", "Step", "run", "seen", "timeline"]
 
 DEADLINE_S = 170.0
 POLL_S = 0.25
@@ -141,7 +141,7 @@ def _tell(stage: Stage, say: Callable[[str], None]) -> dict[str, tuple[float, st
     while len(times) < len(STEPS) and time.monotonic() < deadline:
         stage.tend()
         observation = Observation(
-            _timeline(stage.urls["ruler"]), list(stage.inbox.messages), pid_before, stage.shop_pid()
+            timeline(stage.urls["ruler"]), list(stage.inbox.messages), pid_before, stage.shop_pid()
         )
         for step in STEPS:
             proof = seen(observation).get(step.name)
@@ -153,7 +153,8 @@ def _tell(stage: Stage, say: Callable[[str], None]) -> dict[str, tuple[float, st
     return times
 
 
-def _timeline(ruler: str) -> list[Mapping[str, Any]]:
+def timeline(ruler: str) -> list[Mapping[str, Any]]:
+    """The ruler's timeline, each row with `at_s`; [] where it does not answer."""
     with contextlib.suppress(OSError, ValueError, KeyError):
         url = f"{ruler}/api/v1/lumina/timeline"
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - loopback
