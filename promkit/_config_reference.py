@@ -67,7 +67,7 @@ def _default(info: FieldInfo) -> str:  # noqa: PLR0911 - a kind of value a retur
     value = info.default
     if value is PydanticUndefined and info.default_factory is not None:
         value = info.get_default(call_default_factory=True, validated_data={})
-    for marker in info.metadata:
+    for marker in (*info.metadata, *_markers(info.annotation)):
         if marker in _SPECIAL and isinstance(value, int | float):
             return _SPECIAL[marker][1](value)
     if value is PydanticUndefined or value is None or isinstance(value, Model):
@@ -83,6 +83,13 @@ def _default(info: FieldInfo) -> str:  # noqa: PLR0911 - a kind of value a retur
     return str(value)
 
 
+def _markers(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any annotation
+    """The markers inside a union, as of `duration or one of off`."""
+    if get_origin(annotation) in {Union, types.UnionType}:
+        for argument in get_args(annotation):
+            yield from getattr(argument, "__metadata__", ())
+
+
 def _word(annotation: Any, metadata: Sequence[Any] = ()) -> str:  # noqa: ANN401, PLR0911 - any annotation
     for marker in metadata:
         if marker in _SPECIAL:
@@ -93,7 +100,7 @@ def _word(annotation: Any, metadata: Sequence[Any] = ()) -> str:  # noqa: ANN401
     if origin in {Union, types.UnionType}:
         return " or ".join(dict.fromkeys(word for word in map(_word, arguments) if word))
     if origin is Literal:
-        return "one of " + ", ".join(str(argument) for argument in arguments)
+        return "one of " + ", ".join(str(argument) or '""' for argument in arguments)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"mapping of {_word(arguments[-1])}"
     if isinstance(origin, type) and arguments:
