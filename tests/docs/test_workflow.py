@@ -1,0 +1,40 @@
+"""The workflow runs what is there: its steps in order, by the Makefile's own targets, on paths that exist."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.builders.prose import ROOT
+
+WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/performance-monitoring.yml").read_text(encoding="utf-8"))
+STEPS = [
+    (step["name"], step["run"]) for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step
+]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+# Targets, and the files that variables name.
+TARGETS = {
+    *re.findall(r"^([a-z./-]+):", MAKEFILE, re.MULTILINE),
+    *re.findall(r"^[A-Z]+ := (\S+)$", MAKEFILE, re.MULTILINE),
+}
+
+
+def test_the_workflow_has_the_steps_that_were_asked() -> None:
+    on: Any = WORKFLOW[True]  # `on` is a truth value in YAML 1.1
+    assert {"push", "pull_request"} <= set(on)
+    words = ("install", "monitoring", "alert", "prediction", "anomal", "monitoring run")
+    names = " | ".join(name.lower() for name, _ in STEPS)
+    places = [names.find(word) for word in words]
+    assert -1 not in places
+    assert places[-1] == max(places), "the monitoring run comes last"
+    assert "lumina up --for" in STEPS[-1][1]
+
+
+@pytest.mark.parametrize(("name", "command"), STEPS, ids=[name for name, _ in STEPS])
+def test_a_step_runs_what_there_is(name: str, command: str) -> None:
+    for target in re.findall(r"\bmake ((?:[a-z./-]+(?: |$))+)", command):
+        assert set(target.split()) <= TARGETS, name
+    for path in re.findall(r"\btests/[\w/.]+", command):
+        is_there = (ROOT / path).is_file() or any((ROOT / path).rglob("test_*.py"))
+        assert is_there, f"{name}: no tests in {path}"
