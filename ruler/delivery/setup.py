@@ -30,7 +30,9 @@ __all__ = ["CHANNELS", "Integration", "Setup", "load_setup", "make_setup", "pars
 
 CHANNELS = ("email", "slack", "sms")  # they exist as names, set up or not
 NOBODY = "ui"  # the receiver of the default route: what is on the page and in the log needs no message
+# Of channels where no routes are written: `cooldown` keeps repeats apart, so news and ends need not wait.
 CHANNEL_WAIT_MS = 5_000
+CHANNEL_INTERVAL_MS = 30_000
 TEMPLATE_FILES_MAX = 1_000
 
 
@@ -124,7 +126,8 @@ class _Maker:
         if self._faults:
             faults = sorted(self._faults, key=_position)
             raise ConfigErrors(faults) if len(faults) > 1 else faults[0]
-        timing = root.timing if self._delivery else replace(DEFAULT_TIMING, wait_ms=CHANNEL_WAIT_MS)
+        own_timing = replace(DEFAULT_TIMING, wait_ms=CHANNEL_WAIT_MS, interval_ms=CHANNEL_INTERVAL_MS)
+        timing = root.timing if self._delivery else own_timing
         own = {name: _channel_route(name, timing) for name in integrations}
         unset = [one.missing for ways in integrations.values() for one in ways if one.missing]
         return Setup(
