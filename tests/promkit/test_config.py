@@ -437,6 +437,16 @@ def test_the_reference_lists_every_key() -> None:
     assert all(option.description for option in options.values())
 
 
+def test_the_reference_writes_defaults_as_one_would() -> None:
+    class Kept(Model):
+        retention: DurationMs | Literal["off"] = field(86_400_000, description="How long.")
+        version: Literal["", "TLS12"] = field("", description="The oldest.")
+
+    retention, version = reference(Kept)
+    assert (retention.type, retention.default) == ("duration or one of off", "1d")
+    assert version.type == 'one of "", TLS12'
+
+
 def test_a_document_is_data_with_places() -> None:
     read_ = document("a: [1, {b: x}]", "d.yml")
     assert read_.data == {"a": [1, {"b": "x"}]}
