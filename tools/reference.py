@@ -224,7 +224,10 @@ def _routes(routes: Iterable[Any]) -> list[Sequence[str]]:
         text = _OF_THE_PROCESS.get(route.path) or _words(inspect.getdoc(route.endpoint) or "")
         who = _role(route, methods)
         merged.setdefault((route.path, who, text), []).extend(methods)
-    rows = [(", ".join(methods), _code(path), who, text) for (path, who, text), methods in merged.items()]
+    rows = [
+        (", ".join(methods), _code(path.replace(":path}", "}")), who, text)
+        for (path, who, text), methods in merged.items()
+    ]
     return sorted(
         rows, key=lambda row: (row[1].startswith(("`/-/", "`/metrics")), "/api/" not in row[1], row[1])
     )
