@@ -1,6 +1,6 @@
 """How it is shown to programs: Prometheus' API v1, Alertmanager's v2, and our own under /api/v1/lumina/."""
 
-from ruler.api import alertmanager, history, lumina, prometheus, write
+from ruler.api import alertmanager, history, lumina, prometheus, watching, write
 from ruler.api.context import NowMs, Ruler, TheRuler
 from ruler.api.errors import ENVELOPES
 from ruler.api.watched import watched_by
@@ -18,5 +18,14 @@ __all__ = [
 ]
 
 # Queries may come as a form; they read all the same.
-FORM_READS = tuple(f"/api/v1/{name}" for name in ("query", "query_range", "format_query", "series", "labels"))
-ROUTERS = (prometheus.router, alertmanager.router, lumina.router, history.router, write.router)
+FORM_READS = tuple(
+    f"/api/v1/{name}" for name in ("query", "query_range", "format_query", "parse_query", "series", "labels")
+)
+ROUTERS = (
+    prometheus.router,
+    watching.router,
+    alertmanager.router,
+    lumina.router,
+    history.router,
+    write.router,
+)

@@ -3,22 +3,23 @@
 import platform
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from promkit.errors import ConfigError, LuminaError, NotFound
-from promkit.labels import Labels
+from promkit.errors import Conflict, LuminaError, NotFound
 from promkit.matcher_text import parse_matchers
 from promkit.matchers import Matcher, MatchOp, compile_anchored
 from promkit.web import needs
 from promkit.web_config import Role
-from ruler.alerts import Alert, PostedAlert, Silence
+from ruler.alerts import Alert, Silence
 from ruler.api.context import ALERTMANAGER_VERSION, NowMs, Ruler, TheRuler
 from ruler.api.parameters import Parameters, TheParameters
-from ruler.api.wire import iso, parse_iso
+from ruler.api.posted import AlertBody, SilenceBody, posted_alert, posted_silence
+from ruler.api.wire import iso
 from ruler.delivery import GroupView
 
 __all__ = ["router"]
@@ -27,52 +28,8 @@ router = APIRouter(prefix="/api/v2", tags=["Alertmanager"])
 OPERATORS = [Depends(needs(Role.OPERATOR))]
 
 ALERTS_MAX = 10_000  # of one POST
+_TRUE = frozenset({"true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"})
 Json = Any  # a JSON document: its shape is the API's
-
-
-class _Body(BaseModel):
-    """Bodies are read as Go does: unknown keys are left alone."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class AlertBody(_Body):
-    """An alert as it is posted."""
-
-    labels: dict[str, str]
-    annotations: dict[str, str] = Field(default_factory=dict)
-    startsAt: str | None = None  # noqa: N815 - the API's names
-    endsAt: str | None = None  # noqa: N815
-    generatorURL: str = ""  # noqa: N815
-
-
-class MatcherBody(_Body):
-    """A matcher of a silence."""
-
-    name: str
-    value: str
-    isRegex: bool  # noqa: N815
-    isEqual: bool = True  # noqa: N815
-
-    def matcher(self) -> Matcher:
-        """As a matcher. QueryError: not a regular expression."""
-        if self.isRegex:
-            op = MatchOp.REGEX if self.isEqual else MatchOp.NOT_REGEX
-        else:
-            op = MatchOp.EQUAL if self.isEqual else MatchOp.NOT_EQUAL
-        return Matcher(self.name, op, self.value)
-
-
-class SilenceBody(_Body):
-    """A silence as it is posted; with `id` it changes that one."""
-
-    id: str | None = None
-    matchers: list[MatcherBody]
-    startsAt: str  # noqa: N815
-    endsAt: str  # noqa: N815
-    createdBy: str  # noqa: N815
-    comment: str
-    annotations: dict[str, str] = Field(default_factory=dict)
 
 
 _ALERTS = TypeAdapter(list[AlertBody])
@@ -99,7 +56,8 @@ def status(ruler: TheRuler) -> Json:
 @router.get("/receivers")
 def receivers(ruler: TheRuler) -> Json:
     """The names of the receivers that reach somebody, or that routes name."""
-    return [{"name": receiver.name} for receiver in ruler.delivery.receivers() if receiver.set_up]
+    reaching = [receiver for receiver in ruler.delivery.receivers() if receiver.set_up]
+    return [{"name": receiver.name, "labels": dict(receiver.labels)} for receiver in reaching]
 
 
 @router.get("/alerts")
@@ -120,16 +78,18 @@ def alerts(ruler: TheRuler, parameters: TheParameters, now_ms: NowMs) -> Json:
 async def post_alerts(request: Request, ruler: TheRuler, now_ms: NowMs) -> Response:
     """Take alerts in; they are on the disk before the 200. 400: some were wrong, the others are stored."""
     body = await request.body()
+    if not body:
+        return _refused("alerts in body is required", 422)
     try:
         parsed = _ALERTS.validate_json(body)
     except ValidationError as error:
-        return _refused(_first(error))
+        return _invalid(error)
     if len(parsed) > ALERTS_MAX:
         return _refused(f"at most {ALERTS_MAX} alerts a request")
     good, faults = [], []
     for item in parsed:
         try:
-            good.append(_posted(item))
+            good.append(posted_alert(item))
         except LuminaError as error:
             faults.append(str(error))
     if good:
@@ -162,7 +122,7 @@ def silences(ruler: TheRuler, parameters: TheParameters, now_ms: NowMs) -> Json:
     shown = [
         silence
         for silence in ruler.book.silences(now_ms)
-        if parameters.flag(silence.state(now_ms), default=True) and _fits(silence, filters)
+        if _flag(parameters, silence.state(now_ms)) and _fits(silence, filters)
     ]
     order = {"active": 0, "pending": 1, "expired": 2}
 
@@ -179,9 +139,9 @@ async def post_silence(request: Request, ruler: TheRuler, now_ms: NowMs) -> Resp
     """Make or change a silence; it is on the disk before the 200. 404: no such id."""
     try:
         body = SilenceBody.model_validate_json(await request.body())
-        silence = _silence(body)
+        silence = posted_silence(body)
     except ValidationError as error:
-        return _refused(_first(error))
+        return _invalid(error)
     except LuminaError as error:
         return _refused(str(error))
     try:
@@ -194,26 +154,31 @@ async def post_silence(request: Request, ruler: TheRuler, now_ms: NowMs) -> Resp
 
 
 @router.get("/silence/{identifier}")
-def silence(identifier: str, ruler: TheRuler, now_ms: NowMs) -> Json:
+def silence(identifier: UUID, ruler: TheRuler, now_ms: NowMs) -> Json:
     """One silence. 404: no such id."""
-    found = next((one for one in ruler.book.silences(now_ms) if one.id == identifier), None)
+    found = next((one for one in ruler.book.silences(now_ms) if one.id == str(identifier)), None)
     return Response(status_code=404) if found is None else _silence_view(found, now_ms)
 
 
 @router.delete("/silence/{identifier}", dependencies=OPERATORS)
-def expire_silence(identifier: str, ruler: TheRuler, now_ms: NowMs) -> Response:
+def expire_silence(identifier: UUID, ruler: TheRuler, now_ms: NowMs) -> Response:
     """End a silence now. 404: no such id."""
     try:
-        ruler.book.expire_silence(identifier, now_ms)
+        ruler.book.expire_silence(str(identifier), now_ms)
     except NotFound as error:
         return _refused(str(error), 404)
-    except LuminaError as error:
-        return _refused(str(error), 500)
+    except Conflict:
+        pass  # it has ended already: as wished
     return Response(status_code=200)
 
 
 def _wanted(parameters: Parameters) -> list[Matcher]:
     return [matcher for text in parameters.all("filter") for matcher in parse_matchers(text)]
+
+
+def _flag(parameters: Parameters, name: str) -> bool:
+    """True where it is missing, and for the words that Alertmanager's API takes for it; else false."""
+    return parameters.text(name, "true").lower() in _TRUE
 
 
 def _grouped_view(ruler: Ruler, group: GroupView, alert: Alert, now_ms: int) -> Json:
@@ -233,10 +198,10 @@ def _shown(view: Json, parameters: Parameters, muted: str) -> bool:
         fits = compile_anchored(pattern)
         if not any(fits(receiver["name"]) for receiver in view["receivers"]):
             return False
-    if state["state"] == "active" and not parameters.flag("active", default=True):
+    if state["state"] == "active" and not _flag(parameters, "active"):
         return False
     flags = {"silenced": "silencedBy", "inhibited": "inhibitedBy", muted: "mutedBy"}
-    return all(parameters.flag(name, default=True) or not state.get(key) for name, key in flags.items())
+    return all(_flag(parameters, name) or not state.get(key) for name, key in flags.items())
 
 
 def _alert_view(ruler: Ruler, alert: Alert, now_ms: int) -> Json:
@@ -284,42 +249,16 @@ def _silence_view(silence: Silence, now_ms: int) -> Json:
 
 
 def _fits(silence: Silence, filters: Iterable[Matcher]) -> bool:
-    """A filter fits a silence by the values that its matchers name, as in Alertmanager."""
-    named = {matcher.name: matcher.value for matcher in silence.matchers}
-    return all(matcher.matches(named.get(matcher.name, "")) for matcher in filters)
+    """A filter finds the silences that have that very matcher (tried on Alertmanager 0.33)."""
+    return all(matcher in silence.matchers for matcher in filters)
 
 
-def _posted(body: AlertBody) -> PostedAlert:
-    labels = Labels(body.labels)
-    if not labels:
-        raise ConfigError("at least one label pair required")
-    starts_ms = parse_iso(body.startsAt) if body.startsAt else None
-    ends_ms = parse_iso(body.endsAt) if body.endsAt else None
-    if starts_ms is not None and ends_ms is not None and ends_ms < starts_ms:
-        raise ConfigError("start time must be before end time")
-    return PostedAlert(labels, dict(sorted(body.annotations.items())), starts_ms, ends_ms, body.generatorURL)
-
-
-def _silence(body: SilenceBody) -> Silence:
-    starts_ms, ends_ms = parse_iso(body.startsAt), parse_iso(body.endsAt)
-    if starts_ms is None or ends_ms is None:
-        raise ConfigError("a silence needs a start and an end")
-    return Silence(
-        id=body.id or "",
-        matchers=tuple(matcher.matcher() for matcher in body.matchers),
-        starts_ms=starts_ms,
-        ends_ms=ends_ms,
-        updated_ms=0,
-        by=body.createdBy,
-        comment=body.comment,
-        annotations=body.annotations,
-    )
-
-
-def _first(error: ValidationError) -> str:
+def _invalid(error: ValidationError) -> JSONResponse:
+    """What cannot be read is 400; what is read and lacks something is 422, as Alertmanager has it."""
     fault = error.errors()[0]
     place = ".".join(str(part) for part in fault["loc"])
-    return f"{place}: {fault['msg']}" if place else str(fault["msg"])
+    text = f"{place}: {fault['msg']}" if place else str(fault["msg"])
+    return _refused(text, 422 if fault["type"] in {"missing", "too_short", "uri"} else 400)
 
 
 def _refused(text: str, code: int = 400) -> JSONResponse:

@@ -14,7 +14,7 @@ from promkit.web_config import Role
 from ruler.alerts import Alert, Silence, Transition
 from ruler.api.context import NowMs, TheRuler
 from ruler.api.figures import RANGES_MS, health_figures, report_figures
-from ruler.api.wire import iso
+from ruler.api.wire import iso, success
 from ruler.remediation import Run
 
 __all__ = ["alert_json", "router"]
@@ -94,7 +94,7 @@ def alerts(ruler: TheRuler, now_ms: NowMs, hours: float = 0, severity: str = "")
     found = ruler.book.resolved(since_ms) if hours > 0 else ruler.book.alerts()
     if severity:
         found = [alert for alert in found if ruler.settings.severities.level(alert.severity) == severity]
-    return _data([alert_json(alert) for alert in found])
+    return success([alert_json(alert) for alert in found])
 
 
 @router.get("/alerts/{fingerprint}")
@@ -102,13 +102,13 @@ def alert(fingerprint: str, ruler: TheRuler) -> Json:
     """One alert, with its timeline. 404: unknown."""
     found = ruler.book.alert(fingerprint)
     steps = [transition_json(step) for step in ruler.book.timeline(fingerprint)]
-    return _data({**alert_json(found), "timeline": steps})
+    return success({**alert_json(found), "timeline": steps})
 
 
 @router.get("/alerts/{fingerprint}/explain")
 def explain(fingerprint: str, ruler: TheRuler, now_ms: NowMs) -> Json:
     """What was or will be sent, to whom, when and why, or why not. 404: unknown."""
-    return _data(ruler.delivery.explain(fingerprint, now_ms))
+    return success(ruler.delivery.explain(fingerprint, now_ms))
 
 
 @router.post("/alerts/{fingerprint}/acknowledge")
@@ -118,19 +118,19 @@ def acknowledge(
     """Stop escalation and repeats of a firing alert. 404: unknown. 409: not firing."""
     until_ms = None if body.expires is None else now_ms + body.expires
     by = _name(who, body.by)
-    return _data(alert_json(ruler.book.acknowledge(fingerprint, by, body.comment, now_ms, until_ms)))
+    return success(alert_json(ruler.book.acknowledge(fingerprint, by, body.comment, now_ms, until_ms)))
 
 
 @router.post("/alerts/{fingerprint}/unacknowledge")
 def unacknowledge(fingerprint: str, body: Resolution, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Take an acknowledgement back. 404: unknown. 409: not acknowledged."""
-    return _data(alert_json(ruler.book.unacknowledge(fingerprint, _name(who, body.by), now_ms)))
+    return success(alert_json(ruler.book.unacknowledge(fingerprint, _name(who, body.by), now_ms)))
 
 
 @router.post("/alerts/{fingerprint}/resolve")
 def resolve(fingerprint: str, body: Resolution, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Close an alert; it fires again only after its condition was false once. 404: unknown. 409: ended."""
-    return _data(alert_json(ruler.book.resolve(fingerprint, _name(who, body.by), now_ms)))
+    return success(alert_json(ruler.book.resolve(fingerprint, _name(who, body.by), now_ms)))
 
 
 @router.post("/alerts/{fingerprint}/silence")
@@ -146,14 +146,14 @@ def silence_alert(fingerprint: str, body: Quiet, ruler: TheRuler, now_ms: NowMs,
         by=_name(who, body.by),
         comment=body.comment,
     )
-    return _data({"id": ruler.book.silence(silence, now_ms)})
+    return success({"id": ruler.book.silence(silence, now_ms)})
 
 
 @router.get("/timeline")
 def timeline(ruler: TheRuler, after: int = 0, limit: int = 1000) -> Json:
     """What happened to all alerts, in order, after a sequence number."""
     found = ruler.book.transitions(after, min(max(limit, 1), 10_000))
-    return _data([transition_json(step) for step in found])
+    return success([transition_json(step) for step in found])
 
 
 @router.post("/rules/{rule:path}/switch")
@@ -162,34 +162,34 @@ def switch_rule(rule: str, body: Switch, ruler: TheRuler, now_ms: NowMs, who: Op
     ruler.loop.rule(rule)
     until_ms = None if body.expires is None else now_ms + body.expires
     ruler.book.override(rule, body.enabled, _name(who, body.by), now_ms, until_ms)
-    return _data({"rule": rule, "enabled": body.enabled})
+    return success({"rule": rule, "enabled": body.enabled})
 
 
 @router.get("/notifications")
 def notifications(ruler: TheRuler, limit: int = 200, fingerprint: str = "") -> Json:
     """Records of what was sent: channel, time, sent, failed or pending, error; the latest first."""
     found = ruler.delivery.notifications(limit=min(max(limit, 1), 10_000), fingerprint=fingerprint)
-    return _data([record.json() for record in found])
+    return success([record.json() for record in found])
 
 
 @router.get("/dead-letters")
 def dead_letters(ruler: TheRuler) -> Json:
     """Messages that were given up, with the reason."""
-    return _data([letter.json() for letter in ruler.delivery.dead_letters()])
+    return success([letter.json() for letter in ruler.delivery.dead_letters()])
 
 
 @router.post("/dead-letters/{identifier}/retry")
 def retry(identifier: int, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Send a dead letter again. 404: no such letter."""
     ruler.delivery.retry(identifier, now_ms)
-    return _data({"id": identifier, "by": who.name})
+    return success({"id": identifier, "by": who.name})
 
 
 @router.post("/messages")
 def message(body: Message, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Put a message into the outbox. 404: no such receiver."""
     del who
-    return _data(
+    return success(
         {"id": ruler.delivery.send_message(body.receiver, body.subject, body.text, body.html, now_ms)}
     )
 
@@ -197,20 +197,20 @@ def message(body: Message, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Jso
 @router.get("/remediations")
 def remediations(ruler: TheRuler, limit: int = 200) -> Json:
     """Runs of remedies, the latest first."""
-    return _data([run_json(run) for run in ruler.remediation.runs(min(max(limit, 1), 10_000))])
+    return success([run_json(run) for run in ruler.remediation.runs(min(max(limit, 1), 10_000))])
 
 
 @router.get("/remediations/audit")
 def audit(ruler: TheRuler, limit: int = 200) -> Json:
     """Every decision about a remedy with its reason, the latest first."""
-    return _data([asdict(row) for row in ruler.remediation.audit(min(max(limit, 1), 10_000))])
+    return success([asdict(row) for row in ruler.remediation.audit(min(max(limit, 1), 10_000))])
 
 
 @router.post("/remediations/breakers/reset")
 def reset_breaker(body: Breaker, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Let a rule's action run again after it failed too often. 404: no such breaker."""
     ruler.remediation.reset_breaker(body.rule, body.action, _name(who, body.by), now_ms)
-    return _data({"rule": body.rule, "action": body.action})
+    return success({"rule": body.rule, "action": body.action})
 
 
 @router.post("/remediations/{run}/{decision}")
@@ -224,13 +224,13 @@ def decide(run: int, decision: str, body: Decision, ruler: TheRuler, now_ms: Now
     if decision not in deeds:
         raise ConfigError(f"no such decision: {decision!r}", remedy=f"one of {', '.join(deeds)}")
     deeds[decision](run, _name(who, body.by), now_ms)
-    return _data({"id": run, "decision": decision})
+    return success({"id": run, "decision": decision})
 
 
 @router.get("/health")
 def health(ruler: TheRuler, now_ms: NowMs) -> Json:
     """S18: critical when a critical alert is active, warning when any is, else healthy; with counts."""
-    return _data(health_figures(ruler, now_ms))
+    return success(health_figures(ruler, now_ms))
 
 
 @router.get("/report")
@@ -238,13 +238,13 @@ def report(ruler: TheRuler, now_ms: NowMs, range: str = "1h") -> Json:  # noqa: 
     """S17: count, min, max, avg, p95, p99 and latest of each metric over 1h, 24h, 7d or 30d, and alerts."""
     if range not in RANGES_MS:
         raise ConfigError(f"no such range: {range!r}", remedy=f"one of {', '.join(RANGES_MS)}")
-    return _data(report_figures(ruler, RANGES_MS[range], now_ms))
+    return success(report_figures(ruler, RANGES_MS[range], now_ms))
 
 
 @router.get("/setup")
 def setup(ruler: TheRuler) -> Json:
     """Channels and actions that rules name and nobody has set up, with the file and key that does."""
-    return _data(
+    return success(
         [{"name": u.name, "kind": u.kind, "file": u.file, "key": u.key} for u in ruler.settings.unset]
     )
 
@@ -312,7 +312,3 @@ def transition_json(step: Transition) -> Json:
 def _name(who: Identity, given: str) -> str:
     """The login's name, or where nobody logs in the name that was given."""
     return who.name or given or "anonymous"
-
-
-def _data(data: Json) -> Json:
-    return {"status": "success", "data": data}

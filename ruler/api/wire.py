@@ -21,12 +21,18 @@ __all__ = [
     "parse_span",
     "result_json",
     "seconds",
+    "success",
 ]
 
 _PLAIN_MIN, _PLAIN_MAX = 1e-6, 1e21
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _INSTANT_MAX_MS = 253_402_300_799_999  # the end of year 9999
 _YEAR_ZERO = "0001-01-01T00:00:00Z"
+
+
+def success(data: object) -> dict[str, object]:
+    """Prometheus' envelope of what went well."""
+    return {"status": "success", "data": data}
 
 
 def float_text(value: float) -> str:

@@ -15,6 +15,7 @@ from ruler.promql.plan import Comparison, Shared, comparison, selectors, window_
 from ruler.promql.pretty import pretty
 from ruler.promql.remote import RemoteEngine
 from ruler.promql.result import Matrix, RangeVector, Result, Scalar, String, Vector
+from ruler.promql.tree import tree
 
 __all__ = [
     "Binary",
@@ -42,6 +43,7 @@ __all__ = [
     "parse",
     "pretty",
     "selectors",
+    "tree",
     "value_type",
     "walk",
     "window_ms",
