@@ -11,60 +11,68 @@ from lumina.demo.stage import ALERT, Stage
 from lumina.demo.story import timeline
 
 FOLDER = Path(__file__).parent.parent / "docs" / "images"
-PAGES = {
-    "front-page": "/",
-    "alerts": "/alerts",
-    "rules": "/rules",
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+# While the alert fires: the overview first, for it resolves within half a minute.
+FIRING = {"front-page": "/", "alerts": "/alerts", "alert": "/alerts/{id}", "rules": "/rules"}
+# Once all is told and done.
+AFTER = {
     "targets": "/targets",
     "deliveries": "/deliveries",
     "remediations": "/remediations",
-    "query": "/query?expr=app_error_ratio&range=15m",
+    "query": "/query?expr=app_error_ratio&range=5m",
 }
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-SETTLE_S = 60.0  # until the graphs have something to show
+HEIGHTS = {"front-page": 1150, "alert": 1150}
+SETTLE_S = 220.0  # until the graphs have something to show
 WITHIN_S = 120.0
+TOLD = 2 * len(("email", "slack", "sms", "webhook"))  # firing and resolved
 
 
 def main() -> int:
-    """Let the demo's alert fire, be told and be remedied, and take a picture of each page."""
+    """Let the demo's alert fire, be remedied and told, and take a picture of each page."""
     chromium = shutil.which("chromium")
     if chromium is None:
         print("chromium is not there: make services")
         return 1
-    FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with Stage(print) as stage, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
-        await_happening(stage, "", SETTLE_S)
+        happened(stage, "nothing", 1, SETTLE_S)
         stage.break_shop()
-        await_happening(stage, "remedy started", WITHIN_S)
+        if not happened(stage, "remedy finished", 1, WITHIN_S):
+            print(stage.diagnosis())
+            return 1
+        alert = next(row for row in timeline(stage.urls["ruler"]) if row["name"] == ALERT)
+        for name, path in FIRING.items():
+            take(browser, stage, name, path.format(id=alert["id"]))
         take(browser, stage, "front-page-dark", "/", dark=True)
-        for name, path in PAGES.items():
+        happened(stage, "notified", TOLD, WITHIN_S)
+        for name, path in AFTER.items():
             take(browser, stage, name, path)
-        await_happening(stage, "resolved", WITHIN_S)
-        row = next(row for row in timeline(stage.urls["ruler"]) if row["name"] == ALERT)
-        take(browser, stage, "alert", f"/alerts/{row['id']}")
         browser.close()
     return 0
 
 
-def await_happening(stage: Stage, happening: str, within_s: float) -> None:
-    """Wait until that happened to the alert, or for all of the time where it is ""."""
+def happened(stage: Stage, what: str, times: int, within_s: float) -> bool:
+    """Wait until that happened so often to the demo's alert; False where the time is over first."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         stage.tend()
-        if any(row["happening"] == happening for row in timeline(stage.urls["ruler"])):
-            return
+        rows = timeline(stage.urls["ruler"])
+        if sum(row["name"] == ALERT and row["happening"] == what for row in rows) >= times:
+            return True
         time.sleep(0.5)
+    return False
 
 
 def take(browser: Browser, stage: Stage, name: str, path: str, *, dark: bool = False) -> None:
     """One picture, 1280 wide."""
+    height = HEIGHTS.get(name.removesuffix("-dark"), 900)
     context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, color_scheme="dark" if dark else "light"
+        viewport={"width": 1280, "height": height}, color_scheme="dark" if dark else "light"
     )
     page = context.new_page()
     page.goto(stage.urls["ruler"] + path)
-    page.screenshot(path=FOLDER / f"{name}.png", full_page=name == "alert")
+    page.screenshot(path=FOLDER / f"{name}.png")
     context.close()
 
 
