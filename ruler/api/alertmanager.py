@@ -1,5 +1,6 @@
 """Alertmanager's HTTP API v2, as its OpenAPI document has it: for amtool, karma, Grafana and Prometheus."""
 
+import contextlib
 import platform
 from collections.abc import Iterable
 from typing import Any
@@ -154,22 +155,30 @@ async def post_silence(request: Request, ruler: TheRuler, now_ms: NowMs) -> Resp
 
 
 @router.get("/silence/{identifier}")
-def silence(identifier: UUID, ruler: TheRuler, now_ms: NowMs) -> Json:
-    """One silence. 404: no such id."""
-    found = next((one for one in ruler.book.silences(now_ms) if one.id == str(identifier)), None)
+def silence(identifier: str, ruler: TheRuler, now_ms: NowMs) -> Json:
+    """One silence. 404: no such id. 422: it is no id."""
+    if not _is_id(identifier):
+        return _refused(f"must be of type uuid: {identifier!r}", 422)
+    found = next((one for one in ruler.book.silences(now_ms) if one.id == identifier), None)
     return Response(status_code=404) if found is None else _silence_view(found, now_ms)
 
 
 @router.delete("/silence/{identifier}", dependencies=OPERATORS)
-def expire_silence(identifier: UUID, ruler: TheRuler, now_ms: NowMs) -> Response:
-    """End a silence now. 404: no such id."""
-    try:
-        ruler.book.expire_silence(str(identifier), now_ms)
-    except NotFound as error:
-        return _refused(str(error), 404)
-    except Conflict:
-        pass  # it has ended already: as wished
+def expire_silence(identifier: str, ruler: TheRuler, now_ms: NowMs) -> Response:
+    """End a silence now, if it has not ended already. 404: no such id. 422: it is no id."""
+    if not _is_id(identifier):
+        return _refused(f"must be of type uuid: {identifier!r}", 422)
+    with contextlib.suppress(Conflict):  # it has ended already: as wished
+        ruler.book.expire_silence(identifier, now_ms)
     return Response(status_code=200)
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _wanted(parameters: Parameters) -> list[Matcher]:

@@ -206,6 +206,22 @@ def audit(ruler: TheRuler, limit: int = 200) -> Json:
     return success([asdict(row) for row in ruler.remediation.audit(min(max(limit, 1), 10_000))])
 
 
+@router.get("/remediations/breakers")
+def breakers(ruler: TheRuler) -> Json:
+    """Breakers that have counted failures in a row; one that is open lets nothing run."""
+    return success(
+        [
+            {
+                "rule": row.rule,
+                "action": row.action,
+                "failures": row.breaker.failures,
+                "opened": None if row.breaker.opened_ms is None else iso(row.breaker.opened_ms),
+            }
+            for row in ruler.remediation.breakers()
+        ]
+    )
+
+
 @router.post("/remediations/breakers/reset")
 def reset_breaker(body: Breaker, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Let a rule's action run again after it failed too often. 404: no such breaker."""

@@ -139,7 +139,13 @@ def test_a_report_of_another_range_is_refused(ruler: ARuler) -> None:
 
 
 def test_nothing_was_sent_or_done_yet(ruler: ARuler) -> None:
-    for what in ("notifications", "dead-letters", "remediations", "remediations/audit"):
+    for what in (
+        "notifications",
+        "dead-letters",
+        "remediations",
+        "remediations/audit",
+        "remediations/breakers",
+    ):
         assert ruler.get(f"{BASE}/{what}").data == []
     assert ruler.post(f"{BASE}/dead-letters/7/retry").status == 404
     assert ruler.post(f"{BASE}/remediations/7/approve", {}).status == 404
