@@ -41,9 +41,9 @@ def quantity(unit: str) -> Write:
 def ticks(low: float, high: float, unit: str) -> list[float]:
     """Three to six round numbers around the range, round in the unit that they are written in."""
     raw = (high - low) / 4
-    base = 1.0
-    if unit.startswith("bytes") and raw > 1:
-        base = 1024.0 ** max(0, math.floor(math.log(raw * 2, 1024)))  # from half a MiB on, in MiB
+    base, largest = 1.0, max(abs(low), abs(high))
+    if unit.startswith("bytes") and largest >= 1:
+        base = 1024.0 ** math.floor(math.log(largest, 1024))  # from a MiB on, in MiB
     power = 10.0 ** math.floor(math.log10(raw / base))
     step = next(
         factor * power * base for factor in (1, 2, 2.5, 5, 10) if factor * power * base >= raw * 0.999

@@ -35,6 +35,7 @@ TICKS = {
     "small": (0, 0.0007, "seconds", [0, 0.0002, 0.0004, 0.0006, 0.0008]),
     "mebibytes": (0, 5 * 2**20, "bytes", [0, 2 * 2**20, 4 * 2**20, 6 * 2**20]),
     "nearly a mebibyte a tick": (0, 3.9 * 2**20, "bytes/s", [n * 2**20 for n in range(5)]),
+    "a little over a mebibyte": (0, 1.4 * 2**20, "bytes", [0, 2**19, 2**20, 1.5 * 2**20]),
     "kibibytes": (0, 400 * 2**10, "bytes", [n * 100 * 2**10 for n in range(5)]),
 }
 
