@@ -206,7 +206,7 @@ class Evaluator:
             return Scalars(-value.values)
         assert isinstance(value, Table)  # noqa: S101 - the type check lets nothing else through
         negated = Table(value.index, -value.values, value.present)
-        return merged(negated.nameless(delayed=self.delayed))
+        return merged(negated.nameless(delayed=self.delayed), strict=True)
 
     def _binary(self, node: Binary, steps: Times) -> Value:
         left, right = self.evaluate(node.left, steps), self.evaluate(node.right, steps)

@@ -62,7 +62,8 @@ def merged(table: Table, *, strict: bool = False) -> Table:
     if (crowded > 1).any():
         raise QueryError("vector cannot contain metrics with the same labelset")
     ordered = mask[:, repeats.order]
-    values = np.add.reduceat(np.where(ordered, table.values[:, repeats.order], 0.0), repeats.starts, axis=1)
+    # One at most is there; to add -0.0 changes no value, not even the sign of a zero.
+    values = np.add.reduceat(np.where(ordered, table.values[:, repeats.order], -0.0), repeats.starts, axis=1)
     present = np.logical_or.reduceat(ordered, repeats.starts, axis=1)
     return Table(repeats.index, values, both(None, present))
 

@@ -233,3 +233,20 @@ def test_not_a_number_is_a_value_and_absence_is_none() -> None:
     assert isinstance(vector, Vector)
     assert len(vector.labels) == 1
     assert math.isnan(vector.values[0])
+
+
+def test_a_zero_keeps_its_sign_where_series_become_one() -> None:
+    source = ListSource()
+    source.add(Labels({"__name__": "a", "x": "1"}), [(0, 0.0)])
+    source.add(Labels({"__name__": "b", "x": "1"}), [(10 * MINUTE, 5.0)])
+    matrix = Engine(source).range("{__name__=~'a|b'} * -1", 0, 10 * MINUTE, 10 * MINUTE).value
+    assert isinstance(matrix, Matrix)
+    assert [str(value) for value in matrix.values[:, 0]] == ["-0.0", "-5.0"]
+
+
+def test_a_minus_refuses_series_that_only_their_names_told_apart() -> None:
+    source = ListSource()
+    source.add(Labels({"__name__": "a", "x": "1"}), [(0, 1.0)])
+    source.add(Labels({"__name__": "b", "x": "1"}), [(10 * MINUTE, 5.0)])
+    with pytest.raises(QueryError, match="same labelset"):
+        Engine(source).range("-{__name__=~'a|b'}", 0, 10 * MINUTE, 10 * MINUTE)
