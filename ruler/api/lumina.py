@@ -22,6 +22,7 @@ __all__ = ["alert_json", "router"]
 router = APIRouter(prefix="/api/v1/lumina", tags=["Lumina"])
 
 Json = Any  # a JSON document, its shape said in each docstring
+NOTIFICATIONS_MAX = 200  # with one alert
 Operator = Annotated[Identity, Depends(needs(Role.OPERATOR))]
 
 
@@ -99,10 +100,12 @@ def alerts(ruler: TheRuler, now_ms: NowMs, hours: float = 0, severity: str = "")
 
 @router.get("/alerts/{fingerprint}")
 def alert(fingerprint: str, ruler: TheRuler) -> Json:
-    """One alert, with its timeline. 404: unknown."""
+    """One alert, with its timeline and what was sent of it. 404: unknown."""
     found = ruler.book.alert(fingerprint)
     steps = [transition_json(step) for step in ruler.book.timeline(fingerprint)]
-    return success({**alert_json(found), "timeline": steps})
+    records = ruler.delivery.notifications(limit=NOTIFICATIONS_MAX, fingerprint=fingerprint)
+    sent = [record.json() for record in records]
+    return success({**alert_json(found), "timeline": steps, "notifications": sent})
 
 
 @router.get("/alerts/{fingerprint}/explain")

@@ -81,6 +81,8 @@ def test_what_is_not_set_up_is_recorded_and_neither_retried_nor_given_up(ruler: 
             == f"{record['channel']} is not set up: add channels.{record['channel']} to ruler.yml"
         )
     assert rows(ruler, "dead-letters") == []
+    alert: Any = ask(f"{ruler.url}/api/v1/lumina/alerts/{next(iter(by_alert))}")
+    assert {record["status"] for record in alert["notifications"]} == {"failed"}
 
 
 def test_remedies_that_are_not_bound_say_what_to_add_where(ruler: Ruler) -> None:

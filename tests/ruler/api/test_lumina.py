@@ -47,6 +47,7 @@ def test_a_resolved_alert_stays_to_be_read(firing: ARuler) -> None:
     assert firing.post(f"{BASE}/alerts/{id_}/resolve", {"by": "ann"}).data["status"] == "resolved"
     alert = firing.get(f"{BASE}/alerts/{id_}").data
     assert [step["happening"] for step in alert["timeline"]] == ["firing", "resolved"]
+    assert alert["notifications"] == []
     assert [one["id"] for one in firing.get(f"{BASE}/alerts", hours=1).data] == [id_]
     assert firing.post(f"{BASE}/alerts/{id_}/resolve", {"by": "ann"}).status == 409
 
