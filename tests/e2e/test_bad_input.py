@@ -352,6 +352,11 @@ def fill(folder: Path) -> Path:
     return filler
 
 
+def waiting(text: str) -> bool:
+    """Whether samples wait for room on the disk; where a few bytes were left, none ever had to."""
+    return text.count("log cannot be written") > text.count("log is written again")
+
+
 def test_a_full_disk_is_said_once_and_monitoring_goes_on(small_disk: Path, tmp_path: Path) -> None:
     ruler = Ruler(tmp_path, free_port())
     (tmp_path / "data").symlink_to(small_disk)
@@ -377,7 +382,7 @@ def test_a_full_disk_is_said_once_and_monitoring_goes_on(small_disk: Path, tmp_p
             page.text = "shop_value 3\n"
             until(lambda: ask(f"{ruler.url}/api/v1/query", query="shop_value == 3")["result"])
             # The scrapes of the full disk waited in memory; once they are written a kill takes none of them.
-            until(lambda: "log is written again" in process.log.read_text())
+            until(lambda: not waiting(process.log.read_text()))
             assert call("POST", f"{ruler.url}/api/v2/alerts", [{"labels": {"alertname": "After"}}])[0] == 200
             text = process.log.read_text()
             assert "Traceback" not in text
