@@ -4,6 +4,7 @@ The three processes and `up`, which only watches over them, must stay light (a f
 costs as much memory as the exporter); everything else goes to `lumina.cli`.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -35,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run(argv)
         process: Callable[[Sequence[str]], int] = import_module(_LIGHT[name]).run
         return process(argv[1:])
+    except BrokenPipeError:
+        # Who read our output has gone: that is no fault. What is still buffered goes nowhere, and quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(name, "cli")
         if error.name is None or error.name.partition(".")[0] in _OURS:

@@ -99,7 +99,9 @@ def test_each_beats_the_last_value_in_its_backtest(report: dict[str, Any], model
 def test_the_fault_that_was_put_in_is_found(report: dict[str, Any]) -> None:
     last = report["anomalies"]["last"]
     found = [one for one in last if one["metric"] == "system_memory_usage_ratio"]
-    assert [one["severity"] for one in found] == ["critical"]
+    # Where its beginning falls into a window of its own, what came after is news once more.
+    assert {one["severity"] for one in found} == {"critical"}
+    assert len(found) <= 2
     assert "usually" in found[0]["description"]
     assert not [one for one in last if one["metric"] == "system_cpu_usage_ratio"]
 

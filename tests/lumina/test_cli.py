@@ -153,7 +153,7 @@ def test_a_pipe_that_is_closed_early_is_no_traceback() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_is_written_for_each_shell(shell: str) -> None:
-    assert "_LUMINA_COMPLETE" in lumina("--show-completion", shell).stdout
+    assert "_LUMINA_COMPLETE" in lumina(_LUMINA_COMPLETE=f"source_{shell}").stdout
 
 
 def test_completion_completes() -> None:
