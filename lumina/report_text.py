@@ -6,6 +6,7 @@ from typing import Any
 
 from lumina.output import age, figure
 from promkit.labels import Labels
+from promkit.quantity import quantity, unit_of_name
 
 __all__ = ["health_text", "instant", "report_text", "sections"]
 
@@ -59,6 +60,14 @@ def instant(at_ms: float | None) -> str:
     return "–" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def written(metric: str, value: float | None) -> str:
+    """A value in the unit that its metric's name tells."""
+    if value is None:
+        return "–"
+    unit = unit_of_name(metric)
+    return instant(value * 1000) if unit == "instant" else quantity(unit)(value)
+
+
 def _about_ruler(figures: Figures) -> Section:
     ruler = figures["ruler"]
     if "error" in ruler:
@@ -81,7 +90,7 @@ def _measured(ruler: Figures) -> Iterator[Section]:
         (
             str(Labels({"__name__": one["metric"], **_short(one["labels"])})),
             str(one["count"]),
-            *(figure(one[key]) for key in ("min", "max", "avg", "p95", "p99", "latest")),
+            *(written(one["metric"], one[key]) for key in ("min", "max", "avg", "p95", "p99", "latest")),
         )
         for one in ruler["series"][:SERIES_SHOWN]
     ]
@@ -111,17 +120,23 @@ def _analysed(analytics: Figures) -> Iterator[Section]:
     last = [(instant(one.get("at_ms")), one["severity"], one["description"]) for one in found["last"]]
     yield "Anomalies", sentence, ("TIME", "SEVERITY", "WHAT") if last else (), last
     trends = [
-        (one["range"], _series(one), one["trend"], figure(one["slope_per_hour"]))
+        (one["range"], _series(one), one["trend"], written(one["metric"], one["slope_per_hour"]))
         for one in analytics["trends"]
         if one["trend"] != "stable"
     ]
-    yield "Trends", "what is not stable", ("RANGE", "SERIES", "DIRECTION", "SLOPE PER HOUR"), trends
+    yield (
+        "Trends",
+        "what is not stable" if trends else "all are stable, or too young to tell",
+        ("RANGE", "SERIES", "DIRECTION", "SLOPE PER HOUR"),
+        trends,
+    )
     breaches = [
         (one["rule"], _series(one), age(round(one["seconds"] * 1000)), f"{one['probability']:.0%}")
         for one in analytics["breaches"]
         if one["seconds"] is not None
     ]
-    yield "Breaches ahead", "", ("RULE", "SERIES", "IN", "PROBABILITY") if breaches else (), breaches
+    none = "" if breaches else "no rule's threshold is in sight"
+    yield "Breaches ahead", none, ("RULE", "SERIES", "IN", "PROBABILITY") if breaches else (), breaches
 
 
 def _series(row: Figures) -> str:

@@ -24,6 +24,8 @@ from ruler.store import Store, Values
 __all__ = ["Loop", "RuleStatus"]
 
 _LOG = log.get(__name__)
+TARGETS_MS_MAX = 60_000  # after a start, wait no longer for the first look at all targets
+_LOOK_MS = 100
 _WAKE_MS = 1_000  # the longest sleep: expiries are looked at as often
 
 
@@ -57,6 +59,7 @@ class Loop:
         self._schedules: list[_Schedule] = []
         self._status: dict[str, RuleStatus] = {}
         self._evaluated: Callable[[Group], None] = lambda _group: None
+        self._seen: Callable[[], bool] = lambda: True
         self.reload_succeeded = True
         self._evaluations = own.counter("ruler_rule_evaluations_total", "Rule evaluations.", ("health",))
         self._missed = own.counter(
@@ -67,6 +70,13 @@ class Loop:
     def on_evaluated(self, listener: Callable[[Group], None]) -> None:
         """Have `listener` called after each evaluation of a group: delivery waits for the first."""
         self._evaluated = listener
+
+    def begin_when(self, seen: Callable[[], bool]) -> None:
+        """Where alerts were restored, do not evaluate before `seen` says that all targets were looked at.
+
+        Else a pending alert would end, and begin anew, for want of samples that are just being fetched.
+        """
+        self._seen = seen
 
     def apply(self, groups: Sequence[Group], now_ms: int) -> None:
         """Take over a new set of groups; those that stay keep their instants."""
@@ -103,6 +113,7 @@ class Loop:
 
     def run(self, stop: Stop) -> None:
         """Evaluate what is due until told to stop."""
+        self._await_targets(stop)
         while not stop.is_set():
             now_ms = self._clock.now_ms()
             self._book.expire(now_ms)
@@ -112,6 +123,18 @@ class Loop:
                     return
                 self.evaluate(schedule.group, at_ms, schedule)
             stop.wait(self._idle_ms())
+
+    def _await_targets(self, stop: Stop) -> None:
+        if not self._book.alerts():
+            return
+        deadline_ms = self._clock.monotonic_ms() + TARGETS_MS_MAX
+        while not self._seen() and self._clock.monotonic_ms() < deadline_ms:
+            if stop.wait(_LOOK_MS):
+                return
+        now_ms = self._clock.now_ms()
+        with self._lock:
+            for schedule in self._schedules:
+                schedule.due_ms = max(schedule.due_ms, _next_instant(schedule.group, now_ms))
 
     def _take_due(self, now_ms: int) -> list[tuple[_Schedule, int]]:
         with self._lock:

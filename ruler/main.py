@@ -149,6 +149,7 @@ class Process:
         self._book.listen(self._delivery.hear)
         self._book.listen(self._remediation.hear)
         self._loop.on_evaluated(lambda group: self._delivery.settled([rule.id for rule in group.rules]))
+        self._loop.begin_when(lambda: all(target.health != "unknown" for target in self._scraper.targets()))
         self._scraper.start(self.supervisor)
         self.supervisor.start("evaluation", self._loop.run)
         self._delivery.start(self.supervisor)

@@ -17,8 +17,9 @@ from html import escape
 
 import numpy as np
 
+from promkit.quantity import quantity
 from ruler.store import Times, Values, is_absent
-from ruler.ui.units import quantity, ticks
+from ruler.ui.units import ticks
 
 __all__ = ["Line", "line_chart"]
 

@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from promkit.duration import format_duration
 from promkit.errors import ConfigError, NotFound
+from promkit.quantity import quantity
 from ruler.api import Ruler, float_text
 from ruler.ui import words
-from ruler.ui.units import quantity, unit_of
+from ruler.ui.units import unit_of
 from ruler.ui.views import RuleView, meter
 
 __all__ = ["PageRoute", "drawn", "page"]

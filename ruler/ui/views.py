@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from promkit.duration import format_duration
 from promkit.errors import LuminaError
+from promkit.quantity import quantity
 from ruler.alerts import Alert, Override, Phase
 from ruler.api import Ruler, watched_by
 from ruler.promql import Scalar, Vector
 from ruler.rules import Comparison, Condition, Group, Rule, RuleKind
-from ruler.ui.units import quantity, unit_of
+from ruler.ui.units import unit_of
 
 __all__ = ["RuleView", "alert_order", "meter", "names_of", "rule_views"]
 
