@@ -70,7 +70,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
     body = "".join(f"<tr>{_cells(kinds, row)}</tr>" for row in rows)
     # A table that is wider than a phone scrolls, by keyboard as well.
-    return f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="wide" tabindex="0">{table}</div>'
 
 
 def _cells(kinds: Sequence[str], row: Sequence[str]) -> str:

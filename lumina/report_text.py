@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lumina.output import age, figure
+from lumina.output import age
 from promkit.labels import Labels
 from promkit.quantity import quantity, unit_of_name
 
