@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -34,8 +35,9 @@ class Up:
 
     def child(self, name: str) -> psutil.Process | None:
         for child in psutil.Process(self.process.pid).children():
-            if name in child.cmdline():
-                return child
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                if name in child.cmdline():
+                    return child
         return None
 
 
