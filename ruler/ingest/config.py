@@ -149,7 +149,9 @@ class Scrape(_Limits):
     params: dict[str, tuple[str, ...]] = field(default_factory=dict, description="Query of the request.")
     honor_labels: bool = field(False, description="Labels of the page win over those of the target.")
     honor_timestamps: bool = field(True, description="Take the times that the page gives.")
-    track_timestamps_staleness: bool = field(False, description="Mark series with own times as ended, too.")
+    track_timestamps_staleness: Literal[False] = field(
+        False, description="Series with times of their own are not marked as ended."
+    )
     always_scrape_classic_histograms: bool = field(False, description="They always are.")
     enable_compression: bool = field(True, description="Ask for gzip.")
     enable_http2: bool = field(True, description="HTTP/1.1 is spoken whatever this says.")
@@ -162,7 +164,7 @@ class Scrape(_Limits):
     file_sd_configs: tuple[FileDiscovery, ...] = field((), description="Targets in files.")
     relabel_configs: tuple[RelabelConfig, ...] = field((), description="Steps on a target's labels.")
     metric_relabel_configs: tuple[RelabelConfig, ...] = field((), description="Steps on each series' labels.")
-    metric_name_validation_scheme: Literal["", "legacy", "utf8"] = field("", description="Names are UTF-8.")
+    metric_name_validation_scheme: Literal["", "utf8"] = field("", description="Names are UTF-8.")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scrape":
