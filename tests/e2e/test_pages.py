@@ -160,9 +160,9 @@ def test_the_skip_link_leads_past_the_navigation(site: Site) -> None:
     with site.look("/alerts") as page:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        page.wait_for_function("document.activeElement.matches('main')")
+        page.wait_for_selector("main:focus")
         page.keyboard.press("Tab")
-        page.wait_for_function("document.activeElement.closest('main:not(:focus)') !== null")
+        page.wait_for_selector("main :focus")
 
 
 def test_an_alert_is_acknowledged_by_keyboard_alone(site: Site) -> None:
