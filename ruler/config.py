@@ -71,6 +71,9 @@ class RulerConfig(Model):
     global_: GlobalConfig = field(GlobalConfig(), alias="global", description="Intervals and limits.")
     scrape_configs: tuple[Scrape, ...] = field((), description="What is scraped.")
     rule_files: tuple[str, ...] = field((), description="Rule files; the last part may have wildcards.")
+    dashboard_files: tuple[str, ...] = field(
+        (), description="Dashboard files; the last part may have wildcards."
+    )
     storage: StorageConfig = field(StorageConfig(), description="How long samples are kept.")
     channels: ChannelsConfig = field(ChannelsConfig(), description="Receivers by a short name.")
     delivery: Path | DeliveryConfig | None = field(

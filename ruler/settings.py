@@ -20,6 +20,7 @@ from promkit.process import parse_listen
 from promkit.web import Access
 from promkit.web_config import WebConfig, server_context
 from ruler.config import RulerConfig
+from ruler.dashboards import DashboardSet, load_dashboards
 from ruler.delivery import DeliveryConfig, Setup, make_setup
 from ruler.options import promql_options, retention_ms
 from ruler.promql import Engine, Vector
@@ -41,6 +42,7 @@ from ruler.workbench import Surroundings
 __all__ = ["Settings", "Unset", "read", "renderer", "rule_context", "surroundings"]
 
 ACTIONS = "remediation.actions"
+API_DASHBOARDS = "dashboards/api/*.yml"  # what the API writes, beside ruler.yml
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Settings:
     base: Path  # the folder that paths in ruler.yml are seen from
     files: tuple[str, ...]  # patterns of all files that this was read from
     rules: RuleSet
+    dashboards: DashboardSet
     storage: StorageOptions
     state_url: str
     external_url: str
@@ -90,6 +93,7 @@ def read(options: argparse.Namespace, env: Mapping[str, str]) -> Settings:
     routes = _routes(config, options.alertmanager_config, env)
     delivery = make_setup(routes, config.channels)
     rules = load_files(config.rule_files, base, rule_context(config, delivery, options.features))
+    dashboards = load_dashboards(config.dashboard_files, base, optional=[API_DASHBOARDS] if path else [])
     web = load(options.web_config, WebConfig, env) if options.web_config else WebConfig()
     server_context(web)  # its files are read again when the server starts: here, to refuse them in time
     external_url = _external_url(options.external_url, options.listen)
@@ -113,8 +117,13 @@ def read(options: argparse.Namespace, env: Mapping[str, str]) -> Settings:
     return Settings(
         config=config,
         base=base,
-        files=(*(str(one.absolute()) for one in named if one is not None), *config.rule_files),
+        files=(
+            *(str(one.absolute()) for one in named if one is not None),
+            *config.rule_files,
+            *config.dashboard_files,
+        ),
         rules=rules,
+        dashboards=dashboards,
         storage=storage,
         state_url=config.state.url or f"sqlite:///{options.data / 'state.db'}",
         external_url=external_url,
@@ -122,7 +131,7 @@ def read(options: argparse.Namespace, env: Mapping[str, str]) -> Settings:
         delivery=delivery,
         access=access,
         unset=_unset(config, delivery, rules),
-        warnings=rules.warnings,
+        warnings=rules.warnings + dashboards.warnings,
         routes=routes,
         flags={name: str(value) for name, value in sorted(vars(options).items()) if value is not None},
     )

@@ -36,6 +36,7 @@ from promkit.web import Access, create_app
 from promkit.web_config import Role, WebConfig
 from ruler.api import FORM_READS, ROUTERS
 from ruler.config import RulerConfig
+from ruler.dashboards.schema import DashboardFile
 from ruler.delivery import DeliveryConfig
 from ruler.options import FEATURES
 from ruler.promql.functions import FUNCTIONS, Function
@@ -68,6 +69,12 @@ route's `routes` have the keys of `route` themselves.""",
         (),
     ),
     ("Rule files", "The `rule_files` of ruler.yml. `${NAME}` is not replaced in them.", RuleFile, ()),
+    (
+        "Dashboard files",
+        "The `dashboard_files` of ruler.yml, a dashboard a file. `${NAME}` is not replaced in them.",
+        DashboardFile,
+        (),
+    ),
     (
         "exporter.yml",
         "`lumina exporter --config`. Every collector has `every`, `timeout`, `stale_after` and `series_max`.",

@@ -7,6 +7,7 @@ from ruler.rules.evaluation import Breach, Evaluation
 from ruler.rules.format import Exported, export
 from ruler.rules.group import Render, TemplateData, evaluate, recorded
 from ruler.rules.load import RuleSet, load_files, parse_rules
+from ruler.rules.place import inside
 from ruler.rules.rule import (
     Comparison,
     Condition,
@@ -59,6 +60,7 @@ __all__ = [
     "escalation_of",
     "evaluate",
     "export",
+    "inside",
     "load_files",
     "parse_rules",
     "put_rule",
