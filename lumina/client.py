@@ -9,7 +9,16 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import yaml
 
-from promkit.errors import ConfigError, Conflict, Forbidden, LuminaError, NotFound, QueryError, Unavailable
+from promkit.errors import (
+    ConfigError,
+    Conflict,
+    Forbidden,
+    LuminaError,
+    NotFound,
+    Outdated,
+    QueryError,
+    Unavailable,
+)
 
 __all__ = ["ANALYTICS_URL", "RULER_URL", "Client", "analytics_url", "ruler_url"]
 
@@ -27,6 +36,7 @@ _ERRORS: Mapping[int, type[LuminaError]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    412: Outdated,
     422: QueryError,
 }
 

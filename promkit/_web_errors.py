@@ -15,6 +15,7 @@ from promkit.errors import (
     LimitError,
     LuminaError,
     NotFound,
+    Outdated,
     QueryError,
     Unavailable,
 )
@@ -35,6 +36,7 @@ _STATUS: dict[type[LuminaError], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    Outdated: 412,
     LimitError: 422,
     Unavailable: 503,
 }

@@ -15,6 +15,7 @@ __all__ = [
     "LimitError",
     "LuminaError",
     "NotFound",
+    "Outdated",
     "QueryError",
     "Unavailable",
     "Where",
@@ -95,6 +96,10 @@ class NotFound(LuminaError):  # noqa: N818 - the HTTP status' own name
 
 class Conflict(LuminaError):  # noqa: N818 - the HTTP status' own name
     """It is not in the state for that, or it belongs to someone else."""
+
+
+class Outdated(LuminaError):  # noqa: N818 - said as the other errors of the house are
+    """Read it again: somebody changed it since the caller read it."""
 
 
 class Forbidden(LuminaError):  # noqa: N818 - the HTTP status' own name

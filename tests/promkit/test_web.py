@@ -24,6 +24,7 @@ from promkit.errors import (
     LimitError,
     LuminaError,
     NotFound,
+    Outdated,
     QueryError,
     Unavailable,
 )
@@ -39,6 +40,7 @@ ERRORS = {
     "limit": (LimitError("x"), 422),
     "none": (NotFound("x"), 404),
     "conflict": (Conflict("x"), 409),
+    "outdated": (Outdated("x"), 412),
     "forbidden": (Forbidden("x"), 403),
     "unavailable": (Unavailable("x", "db", "wait"), 503),
     "other": (LuminaError("x"), 400),
