@@ -67,6 +67,8 @@ class Context:
 
     data: Path | None = None
     """A folder for what must outlive a restart; None: nothing does."""
+    root: Path | None = None
+    """Where the host's file system is mounted, when we run in a container; None: we run on the host."""
 
 
 @dataclass(frozen=True, slots=True)

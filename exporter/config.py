@@ -71,6 +71,13 @@ class Config:
         Path | None,
         Option("Folder for positions in logs and for pushes; without it a restart forgets them."),
     ] = None
+    root: Annotated[
+        Path | None,
+        Option(
+            "Where the host's file system is mounted when the exporter runs in a container: disks,"
+            " interfaces, processes and facts are then the host's. Taken at the start."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

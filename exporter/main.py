@@ -170,7 +170,7 @@ class Exporter:
     def _apply(self, config: Config, data: Path | None, gate: Gate | None) -> None:
         """Put a configuration in force."""
         found = sources(config)
-        context = Context(data)
+        context = Context(data, config.root)
         self._page.expect(found)
         running = self._scheduler.apply(found, lambda source, before: _built(source, context, before))
         if gate is not None:

@@ -26,10 +26,14 @@ NAMES = (
     "prometheus-alertmanager",
     "amtool",
     "prometheus-node-exporter",
+    "docker-compose",
+    "helm",
     "nginx",
     "postgres",
     "redis-server",
     "chromium",
+    "systemd-analyze",
+    "shellcheck",
 )
 # What we compare ourselves with: an older one differs for reasons of its own.
 OLDEST = {"prometheus": (3, 5), "promtool": (3, 5), "prometheus-alertmanager": (0, 28), "amtool": (0, 28)}

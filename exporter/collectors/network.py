@@ -11,6 +11,8 @@ Fails where /proc is not readable.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Protocol
 
 import psutil
@@ -18,9 +20,22 @@ import psutil
 from exporter.collector import Context
 from exporter.collector import Settings as Common
 from exporter.settings import Option, Pattern, compiled
+from promkit.errors import Unavailable
 from promkit.exposition import Family, counter, gauge
 
-__all__ = ["Network", "Settings", "families"]
+__all__ = ["Network", "Settings", "counters_of", "families"]
+
+# Column of /proc/net/dev → field of psutil's record.
+_FIELDS = {
+    0: "bytes_recv",
+    1: "packets_recv",
+    2: "errin",
+    3: "dropin",
+    8: "bytes_sent",
+    9: "packets_sent",
+    10: "errout",
+    11: "dropout",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +63,66 @@ class Network:
     """Keeps nothing."""
 
     def __init__(self, settings: Settings, context: Context, name: str) -> None:
-        del context, name
+        del name
         self._exclude = compiled(settings.devices_exclude)
+        self._root = context.root
 
     def collect(self, now_ms: int) -> list[Family]:
         del now_ms
-        counters = psutil.net_io_counters(pernic=True, nowrap=False)
+        counters, interfaces = self._read()
         shown = {device: values for device, values in counters.items() if not self._exclude.search(device)}
-        return families(shown, psutil.net_if_stats())
+        return families(shown, interfaces)
+
+    def _read(self) -> tuple[Mapping[str, object], Mapping[str, Interface]]:
+        if self._root is None:
+            return psutil.net_io_counters(pernic=True, nowrap=False), psutil.net_if_stats()
+        # A container sees its own network; that of the host is its first process'.
+        path = self._root / "proc" / "1" / "net" / "dev"
+        try:
+            counters = counters_of(path.read_text(encoding="ascii", errors="replace"))
+        except OSError as error:
+            raise Unavailable(
+                f"the host's interfaces cannot be read: {error.strerror}",
+                str(path),
+                "mount the host's file system at `root`, with what is mounted in it",
+            ) from error
+        found = {device: _link(self._root / "sys" / "class" / "net" / device) for device in counters}
+        return counters, {device: link for device, link in found.items() if link is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface, as /sys has it."""
+
+    isup: bool
+    speed: int  # megabits a second; 0: unknown
+    mtu: int
+
+
+def counters_of(text: str) -> Mapping[str, object]:
+    """/proc/net/dev → what is counted of each interface."""
+    rows = [line.rpartition(":") for line in text.splitlines() if ":" in line]
+    return {
+        device.strip(): SimpleNamespace(
+            **{_FIELDS[at]: int(word) for at, word in enumerate(numbers.split()) if at in _FIELDS}
+        )
+        for device, _, numbers in rows
+    }
+
+
+def _link(folder: Path) -> Link | None:
+    """None: the interface has gone."""
+    try:
+        mtu = int((folder / "mtu").read_text(encoding="ascii"))
+        # Loopback and tunnels do not say more than that they are there.
+        is_up = (folder / "operstate").read_text(encoding="ascii").strip() in {"up", "unknown"}
+    except (OSError, ValueError):
+        return None
+    try:
+        speed = max(0, int((folder / "speed").read_text(encoding="ascii")))
+    except (OSError, ValueError):  # loopback and many virtual ones have none
+        speed = 0
+    return Link(is_up, speed, mtu)
 
 
 # name of the family, help, field of psutil's record

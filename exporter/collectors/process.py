@@ -117,7 +117,9 @@ class Process:
     """Keeps the processor time by group."""
 
     def __init__(self, settings: Settings, context: Context, name: str) -> None:
-        del context, name
+        del name
+        # psutil's own way to be told which host's processes to list.
+        psutil.PROCFS_PATH = str((context.root or Path("/")) / "proc")
         self._groups = settings.groups
         self._totals = {group.name: Totals() for group in settings.groups}
         self._last_ms: int | None = None

@@ -1,10 +1,11 @@
 """Disks, on recorded readings."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from exporter.collectors.disk import Settings, Usage, families, io_families
+from exporter.collectors.disk import Settings, Usage, families, host_mount, io_families
 from exporter.settings import compiled
 from tests.builders.sources import values
 
@@ -98,3 +99,18 @@ LEFT_OUT = {
 def test_what_is_left_out_by_default(option: str) -> None:
     pattern = compiled(getattr(Settings(), option))
     assert {name: bool(pattern.search(name)) for name in LEFT_OUT[option]} == LEFT_OUT[option]
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "mount"),
+    [
+        ("/home", None, "/home"),
+        ("/host", "/host", "/"),
+        ("/host/home", "/host", "/home"),
+        ("/hostile", "/host", None),
+        ("/data", "/host", None),  # the container's own
+        ("/", "/host", None),
+    ],
+)
+def test_a_container_gives_mounts_the_host_s_names(path: str, root: str | None, mount: str | None) -> None:
+    assert host_mount(path, Path(root) if root else None) == mount

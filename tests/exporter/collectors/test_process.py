@@ -105,3 +105,14 @@ def test_heap() -> None:
         "process_heap_external_bytes": 23_552,
     }
     assert heap("") == []
+
+
+def test_from_a_container_the_host_s_processes_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil, "PROCFS_PATH", psutil.PROCFS_PATH)
+    (tmp_path / "proc").symlink_to("/proc")
+    group = Group(name="g", names=(psutil.Process().name(),))
+    collector = Process(Settings(groups=(group,)), Context(root=tmp_path), "process")
+    assert f"{tmp_path}/proc" == psutil.PROCFS_PATH
+    assert values(collector.collect(0))['system_process_instances{process="g"}'] >= 1
