@@ -16,12 +16,13 @@ from promkit.exposition import Family
 from promkit.own import Registry
 from promkit.process import SYSTEM_CLOCK, Clock, ClockWatch, Stop, Supervisor, guarded, run_until_signal
 from promkit.web import Hooks, Server, create_app, serve
-from ruler.alerts import Book
+from ruler.alerts import Book, Transition
 from ruler.api import ENVELOPES, FORM_READS, ROUTERS, Ruler
 from ruler.database import Database
 from ruler.delivery import Delivery
+from ruler.events import Events, RuleWatch, told_of, told_of_scrape
 from ruler.files import fingerprint
-from ruler.ingest import Scraper
+from ruler.ingest import Scraper, TargetView
 from ruler.loop import Loop
 from ruler.options import parse_options, promql_options
 from ruler.promql import Engine, parse, window_ms
@@ -115,7 +116,8 @@ class Process:
         )
         self._delivery.expect(rule.id for rule in settings.rules.rules)
         self._remediation = Remediation(settings.config.remediation, self._book, database, engine, self.clock)
-        self._scraper = Scraper(self._store, self.clock)
+        self._events = Events(now_ms)
+        self._scraper = Scraper(self._store, self.clock, self._scraped)
         external = settings.config.global_.external_labels
         render = renderer(engine, external, settings.external_url)
         self._loop = Loop(self._store, engine, self._book, render, self.clock, own)
@@ -129,6 +131,8 @@ class Process:
             delivery=self._delivery,
             remediation=self._remediation,
             started_ms=now_ms,
+            events=self._events,
+            rule_watch=RuleWatch(self._events),
             settings=settings,
             receives_samples=self._options.remote_write,
         )
@@ -141,13 +145,14 @@ class Process:
 
     def _families(self, _namespace: str) -> list[Family]:
         """What the rooms tell of themselves."""
-        rooms = (self._scraper, self._delivery, self._remediation, self._ruler)
+        rooms = (self._scraper, self._delivery, self._remediation, self._events, self._ruler)
         return [family for room in rooms for family in room.families()]
 
     def _join(self) -> None:
         """Have each room hear of what it acts on, and start the threads."""
         self._book.listen(self._delivery.hear)
         self._book.listen(self._remediation.hear)
+        self._book.listen(self._happened)
         self._loop.on_evaluated(lambda group: self._delivery.settled([rule.id for rule in group.rules]))
         self._loop.begin_when(lambda: all(target.health != "unknown" for target in self._scraper.targets()))
         self._scraper.start(self.supervisor)
@@ -156,6 +161,14 @@ class Process:
         self._remediation.start(self.supervisor)
         self.supervisor.start("maintenance", self._maintain)
         self.supervisor.start("watch", self._watch)
+
+    def _happened(self, transitions: Sequence[Transition]) -> None:
+        for transition in transitions:
+            if (told := told_of(transition)) is not None:
+                self._events.publish(*told, transition.at_ms)
+
+    def _scraped(self, target: TargetView) -> None:
+        self._events.publish(*told_of_scrape(target), target.last_scrape_ms or self.clock.now_ms())
 
     def _serve(self, own: Registry) -> Server:
         access = self._settings.access
@@ -172,6 +185,7 @@ class Process:
         app.mount("/static", static_files())
         server = serve(app, self._options.listen, access.config)
         self.supervisor.at_end("web", server.stop)
+        self.supervisor.at_end("events", self._events.close)  # before: the server waits for its streams
         return server
 
     def _apply(self, settings: Settings) -> None:
@@ -184,6 +198,7 @@ class Process:
         self._loop.apply(settings.rules.groups, now_ms)
         self._scraper.apply(settings.config.global_, settings.config.scrape_configs)
         self._ruler.settings = settings
+        self._ruler.look_at_rules()
         for warning in settings.warnings:
             _LOG.warning("configuration", warning=warning)
         for unset in settings.unset:
@@ -198,6 +213,7 @@ class Process:
                 _LOG.warning("the clock was set", by_ms=step_ms)
                 self._ruler.clock_steps += 1
                 self._book.clock_stepped(step_ms, self.clock.now_ms())
+            self._ruler.look_at_rules()  # a switch may end by itself
             self._store.maintain(self.clock.now_ms())
 
     def _watch(self, stop: Stop) -> None:

@@ -38,12 +38,14 @@ from ruler.api import FORM_READS, ROUTERS
 from ruler.config import RulerConfig
 from ruler.dashboards.schema import DashboardFile
 from ruler.delivery import DeliveryConfig
+from ruler.events import KINDS as EVENTS
+from ruler.events import POSTED
 from ruler.options import FEATURES
 from ruler.promql.functions import FUNCTIONS, Function
 from ruler.rules.schema import RuleFile
 from ruler.ui import router as ui_router
 
-__all__ = ["COMMAND", "FOLDER", "api", "configuration", "metrics", "pages_of", "promql", "write"]
+__all__ = ["COMMAND", "FOLDER", "api", "configuration", "events", "metrics", "pages_of", "promql", "write"]
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -122,6 +124,13 @@ _PROMQL = """# PromQL
 The language is Prometheus' (3.5): operators, aggregations, `offset` and `@`, subqueries, vector matching.
 Its manual holds here; these are the functions. Native histograms come later. Flags of the ruler switch on
 what is experimental there, too:
+"""
+
+_EVENTS = """# Events
+
+{made}
+What each type's `data` say; the frame around them and how to hear of them is in [events](../events.md).
+Types with a star are posted by analytics, or a program in its place.
 """
 
 # What all of ruler and analytics answer besides their own.
@@ -314,6 +323,18 @@ def _about(row: Function) -> str:
     return " ".join(words)
 
 
+def events() -> str:
+    """Every type of the list, with the keys of its data."""
+    parts = [_EVENTS.format(made=MADE)]
+    for kind, about in EVENTS.items():
+        star = " \\*" if kind in POSTED else ""
+        parts += [f"## {kind.value}{star}\n", f"{about.when[:1].upper()}{about.when[1:]}.\n"]
+        parts.append(
+            _table(("key", "what it says"), ((_code(key), what) for key, what in about.data.items()))
+        )
+    return "\n".join(parts)
+
+
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |\n" for line in lines)
@@ -351,7 +372,13 @@ def _get(url: str) -> str:
 
 def write(pages: Mapping[str, str]) -> dict[Path, str]:
     """Every page of docs/reference/ by its path."""
-    made = {"configuration": configuration(), "metrics": metrics(pages), "api": api(), "promql": promql()}
+    made = {
+        "configuration": configuration(),
+        "metrics": metrics(pages),
+        "api": api(),
+        "promql": promql(),
+        "events": events(),
+    }
     return {FOLDER / f"{name}.md": text for name, text in made.items()}
 
 

@@ -9,6 +9,7 @@ from promkit.exposition import Family, counter, gauge
 from promkit.process import Clock
 from ruler.alerts import Book, Phase
 from ruler.delivery import Delivery
+from ruler.events import Events, RuleWatch
 from ruler.ingest import Scraper
 from ruler.loop import Loop
 from ruler.promql import Engine
@@ -35,8 +36,14 @@ class Ruler:
     remediation: Remediation
     settings: Settings  # in force; a reload puts another here
     started_ms: int
+    events: Events
+    rule_watch: RuleWatch
     receives_samples: bool = False
     clock_steps: int = 0
+
+    def look_at_rules(self, by: str = "") -> None:
+        """Tell of rules that changed since the last look."""
+        self.rule_watch.look(self.loop.groups(), self.book.overrides(), self.clock.now_ms(), by)
 
     def families(self) -> list[Family]:
         """What the ruler tells of itself beside what its rooms tell."""

@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from promkit.web import needs
 from promkit.web_config import Role
 from ruler.api.context import NowMs, TheRuler
+from ruler.events import EventType
 from ruler.ingest import import_openmetrics
 
 __all__ = ["router"]
@@ -31,6 +32,8 @@ async def history(
     done = await run_in_threadpool(
         import_openmetrics, ruler.store, lines, source=source, first_line=first_line, now_ms=now_ms
     )
+    stored = {"source": "import", "samples": done.samples}
+    ruler.events.publish(EventType.METRIC_RECORDED, stored, now_ms)
     return {
         "data": {
             "samples": done.samples,

@@ -3,11 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from promkit.duration import parse_duration
 from promkit.errors import ConfigError, QueryError
+from promkit.instant import format_instant
 from promkit.labels import Labels
 from ruler.promql import Matrix, RangeVector, Result, Scalar, String, Vector
 from ruler.store import Times, Values, is_absent
@@ -58,10 +59,7 @@ def seconds(at_ms: int) -> str:
 
 def iso(at_ms: int | None) -> str:
     """RFC 3339 in UTC with milliseconds; None is Go's zero time."""
-    if at_ms is None:
-        return _YEAR_ZERO
-    text = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    return _YEAR_ZERO if at_ms is None else format_instant(at_ms)
 
 
 def parse_iso(text: str) -> int | None:

@@ -7,7 +7,8 @@ from fastapi.responses import JSONResponse, Response
 from promkit.errors import NotFound
 from promkit.web import needs
 from promkit.web_config import Role
-from ruler.api.context import TheRuler
+from ruler.api.context import NowMs, TheRuler
+from ruler.events import EventType
 from ruler.ingest import receive
 
 __all__ = ["router"]
@@ -16,13 +17,15 @@ router = APIRouter(prefix="/api/v1", tags=["Prometheus"])
 
 
 @router.post("/write", dependencies=[Depends(needs(Role.OPERATOR))])
-async def write(request: Request, ruler: TheRuler) -> Response:
+async def write(request: Request, ruler: TheRuler, now_ms: NowMs) -> Response:
     """Store samples. 204: stored. 400: some never can be, the rest is stored. 404: not switched on."""
     if not ruler.receives_samples:
         raise NotFound(
             "remote write receiver is not enabled", remedy="start with --web.enable-remote-write-receiver"
         )
-    refused = await run_in_threadpool(receive, ruler.store, await request.body())
+    samples, refused = await run_in_threadpool(receive, ruler.store, await request.body())
+    stored = {"source": "remote_write", "samples": samples - refused.total}
+    ruler.events.publish(EventType.METRIC_RECORDED, stored, now_ms)
     if refused.total:
         reasons = f"{refused.too_old} too old, {refused.duplicate} at an instant that has another value"
         return JSONResponse({"error": f"samples refused: {reasons}"}, status_code=400)

@@ -47,14 +47,15 @@ class WriteRequest:
     metadata: dict[str, tuple[str, str, str]]
 
 
-def receive(store: Store, body: bytes) -> Rejected:
-    """Store a request's samples; → those that were refused, which the sender must not send again.
+def receive(store: Store, body: bytes) -> tuple[int, Rejected]:
+    """Store a request's samples → how many there were, and those refused, which must not be sent again.
 
     LimitError: the body is too large. WriteRequestError: it is none.
     """
     request = decode(body)
     store.describe(request.metadata)
-    return store.append_samples(request.series, request.which, request.times, request.values)
+    refused = store.append_samples(request.series, request.which, request.times, request.values)
+    return len(request.values), refused
 
 
 def decode(body: bytes) -> WriteRequest:

@@ -22,7 +22,7 @@ _WORKERS_MAX = 256
 _DROPPED_MAX = 1_000  # dropped targets of a job that are shown, where the configuration sets no bound
 _DISCOVERY_MS = 5_000
 
-OnScrape = Callable[[str, str, int], None]  # job, instance, time of the row
+OnScrape = Callable[[TargetView], None]
 _Key = tuple[str, str]  # job, target
 
 
@@ -140,7 +140,7 @@ class Scraper:
         if runner is not None and runner.scrape(at_ms):
             self._scrapes += 1
             if self._on_scrape is not None:
-                self._on_scrape(runner.target.labels["job"], runner.target.labels["instance"], at_ms)
+                self._on_scrape(runner.view)
 
     def _want_worker(self) -> None:
         if self._supervisor is not None and self._workers < min(_WORKERS_MAX, len(self._runners) + 2):

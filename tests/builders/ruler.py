@@ -20,6 +20,7 @@ from ruler.alerts import Alert, Book
 from ruler.api import ENVELOPES, FORM_READS, ROUTERS, Ruler
 from ruler.database import Database
 from ruler.delivery import Delivery
+from ruler.events import Events, RuleWatch
 from ruler.ingest import Scraper
 from ruler.loop import Loop
 from ruler.options import parse_options, promql_options
@@ -64,6 +65,7 @@ class ARuler:
         self.book = Book(database, settings.severities, settings.external_url)
         self.delivery = Delivery(settings.delivery, self.book, database, self.clock)
         remediation = Remediation(settings.config.remediation, self.book, database, engine, self.clock)
+        self.events = Events(self.clock.at_ms)
         scraper = Scraper(self.store, self.clock)
         own = Registry("ruler")
         render = renderer(engine, {}, settings.external_url)
@@ -79,6 +81,8 @@ class ARuler:
             remediation=remediation,
             settings=settings,
             started_ms=self.clock.at_ms,
+            events=self.events,
+            rule_watch=RuleWatch(self.events),
         )
         remediation.reload(settings.config.remediation, settings.rules.groups)
         self.book.adopt(settings.rules.rules, self.clock.at_ms)

@@ -43,7 +43,7 @@ def body(*parts: bytes) -> bytes:
 def test_samples_and_metadata_are_stored() -> None:
     store = a_store()
     about = message(3, b"\x08\x02" + message(2, b"x") + message(4, b"Help.") + message(5, b"bytes"))
-    rejected = receive(
+    count, rejected = receive(
         store,
         body(
             time_series({"__name__": "x", "a": "1"}, [(-5, 1.5), (1000, float("inf"))]),
@@ -51,7 +51,7 @@ def test_samples_and_metadata_are_stored() -> None:
             about,
         ),
     )
-    assert rejected.total == 0
+    assert (count, rejected.total) == (2, 0)
     assert samples(store, selector()) == {a_series(a="1"): [(-5, 1.5), (1000, float("inf"))]}
     assert store.metadata() == {"x": ("gauge", "Help.", "bytes")}
 
@@ -59,7 +59,7 @@ def test_samples_and_metadata_are_stored() -> None:
 def test_what_is_refused_is_counted() -> None:
     store = a_store()
     receive(store, body(time_series({"__name__": "x"}, [(10**9, 1.0)])))
-    assert receive(store, body(time_series({"__name__": "x"}, [(1, 1.0), (10**9, 2.0)]))).total == 2
+    assert receive(store, body(time_series({"__name__": "x"}, [(1, 1.0), (10**9, 2.0)])))[1].total == 2
 
 
 BAD = {

@@ -10,7 +10,7 @@ import pytest
 
 from promkit.labels import Labels
 from promkit.process import SYSTEM_CLOCK, Supervisor
-from ruler.ingest import Scrape, ScrapeGlobal, Scraper
+from ruler.ingest import Scrape, ScrapeGlobal, Scraper, TargetView
 from ruler.store import Store, is_stale
 from tests.builders.store import a_store, samples, selector
 from tests.builders.targets import OPENMETRICS, FakeTarget, a_target
@@ -326,17 +326,15 @@ def test_targets_of_files_are_followed(tmp_path: Path) -> None:
 
 def test_it_runs_by_itself_with_a_target_that_hangs() -> None:
     store = a_store()
-    seen: list[tuple[str, str, int]] = []
+    seen: list[TargetView] = []
     with a_target(b"x 1\n") as target, socket.create_server(("127.0.0.1", 0)) as deaf:
-        scraper = Scraper(
-            store, SYSTEM_CLOCK, lambda job, instance, at_ms: seen.append((job, instance, at_ms))
-        )
+        scraper = Scraper(store, SYSTEM_CLOCK, seen.append)
         hanging = f"127.0.0.1:{deaf.getsockname()[1]}"
         configure(scraper, target.address, hanging, scrape_interval=200, scrape_timeout=200)
         supervisor = Supervisor()
         scraper.start(supervisor)
         deadline = time.monotonic() + 10
-        while len([1 for _, instance, _ in seen if instance == target.address]) < 5:
+        while sum(view.labels["instance"] == target.address for view in seen) < 5:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert supervisor.stop()
@@ -346,7 +344,7 @@ def test_it_runs_by_itself_with_a_target_that_hangs() -> None:
         if labels["instance"] == target.address
     )
     assert all(later > earlier for earlier, later in pairwise(times))
-    assert {job for job, _, _ in seen} == {"j"}
+    assert {view.job for view in seen} == {"j"}
 
 
 def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
