@@ -5,6 +5,7 @@
     (2) delivery/dispatch   groups, told, outbox
     (3) delivery/sender     outbox, told, notifications
         remediation         runs, audit, breakers (the limits are counted where the started row is written)
+        dashboards          dashboards
 
 Instants are Unix milliseconds. Structured values are JSON text. One connection writes, under one lock;
 readers have their own, so nobody who reads waits for a writer (WAL). A commit is on the disk when it returns
@@ -45,6 +46,7 @@ __all__ = [
     "audit",
     "beats",
     "breakers",
+    "dashboards",
     "groups",
     "notifications",
     "outbox",
@@ -248,6 +250,19 @@ breakers = Table(
     Column("action", String, primary_key=True),
     Column("failures", Integer, nullable=False),  # in a row
     Column("opened_ms", BigInteger),
+)
+
+# What no file says of a dashboard. A table that an older release does not have is made when it is opened.
+dashboards = Table(
+    "dashboards",
+    TABLES,
+    Column("id", String, primary_key=True),
+    Column("digest", String, nullable=False),  # of its file: tells what changed while nobody watched
+    Column("created_by", String, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("updated_by", String, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("viewed_ms", BigInteger),
 )
 
 

@@ -18,6 +18,7 @@ from promkit.process import SYSTEM_CLOCK, Clock, ClockWatch, Stop, Supervisor, g
 from promkit.web import Hooks, Server, create_app, serve
 from ruler.alerts import Book, Transition
 from ruler.api import ENVELOPES, FORM_READS, ROUTERS, Ruler
+from ruler.dashboards import Dashboards
 from ruler.database import Database
 from ruler.delivery import Delivery
 from ruler.events import Events, RuleWatch, told_of, told_of_scrape
@@ -118,6 +119,7 @@ class Process:
         self._remediation = Remediation(settings.config.remediation, self._book, database, engine, self.clock)
         self._events = Events(now_ms)
         self._scraper = Scraper(self._store, self.clock, self._scraped)
+        self._dashboards = Dashboards(database, settings.base if self._options.config else None)
         external = settings.config.global_.external_labels
         render = renderer(engine, external, settings.external_url)
         self._loop = Loop(self._store, engine, self._book, render, self.clock, own)
@@ -130,6 +132,7 @@ class Process:
             book=self._book,
             delivery=self._delivery,
             remediation=self._remediation,
+            dashboards=self._dashboards,
             started_ms=now_ms,
             events=self._events,
             rule_watch=RuleWatch(self._events),
@@ -194,6 +197,7 @@ class Process:
         self._delivery.reload(settings.delivery, now_ms)
         self._remediation.reload(settings.config.remediation, settings.rules.groups)
         self._book.adopt(settings.rules.rules, now_ms)
+        self._dashboards.adopt(settings.dashboards, now_ms)
         self._store.require_window(_longest_window_ms(settings.rules))
         self._loop.apply(settings.rules.groups, now_ms)
         self._scraper.apply(settings.config.global_, settings.config.scrape_configs)

@@ -20,7 +20,7 @@ from promkit.process import parse_listen
 from promkit.web import Access
 from promkit.web_config import WebConfig, server_context
 from ruler.config import RulerConfig
-from ruler.dashboards import DashboardSet, load_dashboards
+from ruler.dashboards import API_FILES, DashboardSet, load_dashboards
 from ruler.delivery import DeliveryConfig, Setup, make_setup
 from ruler.options import promql_options, retention_ms
 from ruler.promql import Engine, Vector
@@ -42,7 +42,6 @@ from ruler.workbench import Surroundings
 __all__ = ["Settings", "Unset", "read", "renderer", "rule_context", "surroundings"]
 
 ACTIONS = "remediation.actions"
-API_DASHBOARDS = "dashboards/api/*.yml"  # what the API writes, beside ruler.yml
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def read(options: argparse.Namespace, env: Mapping[str, str]) -> Settings:
     routes = _routes(config, options.alertmanager_config, env)
     delivery = make_setup(routes, config.channels)
     rules = load_files(config.rule_files, base, rule_context(config, delivery, options.features))
-    dashboards = load_dashboards(config.dashboard_files, base, optional=[API_DASHBOARDS] if path else [])
+    dashboards = load_dashboards(config.dashboard_files, base, optional=[API_FILES] if path else [])
     web = load(options.web_config, WebConfig, env) if options.web_config else WebConfig()
     server_context(web)  # its files are read again when the server starts: here, to refuse them in time
     external_url = _external_url(options.external_url, options.listen)
@@ -121,6 +120,7 @@ def read(options: argparse.Namespace, env: Mapping[str, str]) -> Settings:
             *(str(one.absolute()) for one in named if one is not None),
             *config.rule_files,
             *config.dashboard_files,
+            *([API_FILES] if path else []),
         ),
         rules=rules,
         dashboards=dashboards,

@@ -1,6 +1,6 @@
 """How it is shown to programs: Prometheus' API v1, Alertmanager's v2, and our own under /api/v1/lumina/."""
 
-from ruler.api import alertmanager, events, history, lumina, prometheus, watching, write
+from ruler.api import alertmanager, dashboards, events, history, lumina, prometheus, watching, write
 from ruler.api.context import NowMs, Ruler, TheRuler
 from ruler.api.errors import ENVELOPES
 from ruler.api.watched import watched_by
@@ -27,6 +27,7 @@ ROUTERS = (
     alertmanager.router,
     lumina.router,
     events.router,
+    dashboards.router,
     history.router,
     write.router,
 )

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from promkit.exposition import Family, counter, gauge
 from promkit.process import Clock
 from ruler.alerts import Book, Phase
+from ruler.dashboards import Dashboards
 from ruler.delivery import Delivery
 from ruler.events import Events, RuleWatch
 from ruler.ingest import Scraper
@@ -34,6 +35,7 @@ class Ruler:
     book: Book
     delivery: Delivery
     remediation: Remediation
+    dashboards: Dashboards
     settings: Settings  # in force; a reload puts another here
     started_ms: int
     events: Events

@@ -1,4 +1,4 @@
-"""What should be looked at: dashboard files, read and checked whole."""
+"""What should be looked at: dashboard files, read and checked whole, and those that the API keeps."""
 
 from ruler.dashboards.dashboard import (
     COLUMNS,
@@ -12,14 +12,20 @@ from ruler.dashboards.dashboard import (
     Variable,
     Widget,
 )
+from ruler.dashboards.dashboards import API_FILES, Change, Dashboards, Kept
 from ruler.dashboards.load import DashboardSet, load_dashboards, parse_dashboard
 from ruler.dashboards.variables import filled
+from ruler.dashboards.write import as_data, as_text
 
 __all__ = [
+    "API_FILES",
     "COLUMNS",
     "CONFIG_OF",
+    "Change",
     "Dashboard",
     "DashboardSet",
+    "Dashboards",
+    "Kept",
     "Kind",
     "Look",
     "Position",
@@ -27,6 +33,8 @@ __all__ = [
     "Threshold",
     "Variable",
     "Widget",
+    "as_data",
+    "as_text",
     "filled",
     "load_dashboards",
     "parse_dashboard",

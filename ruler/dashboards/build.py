@@ -66,6 +66,7 @@ class Builder:
             name=file.name or file.id,
             description=file.description,
             metrics=file.metrics or tuple(self._metrics),
+            derived=not file.metrics,
             time_range_ms=file.time_range,
             refresh_ms=file.refresh,
             created_by=file.created_by,

@@ -135,6 +135,7 @@ class Dashboard:
     widgets: Sequence[Widget]
     description: str = ""
     metrics: Sequence[str] = ()  # names that it is about
+    derived: bool = False  # they were read off the queries
     time_range_ms: int = 3_600_000
     refresh_ms: int = 60_000
     created_by: str = ""

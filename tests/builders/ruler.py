@@ -18,6 +18,7 @@ from promkit.own import Registry
 from promkit.web import Hooks, create_app, serve
 from ruler.alerts import Alert, Book
 from ruler.api import ENVELOPES, FORM_READS, ROUTERS, Ruler
+from ruler.dashboards import Dashboards
 from ruler.database import Database
 from ruler.delivery import Delivery
 from ruler.events import Events, RuleWatch
@@ -66,6 +67,7 @@ class ARuler:
         self.delivery = Delivery(settings.delivery, self.book, database, self.clock)
         remediation = Remediation(settings.config.remediation, self.book, database, engine, self.clock)
         self.events = Events(self.clock.at_ms)
+        self.dashboards = Dashboards(database, settings.base)
         scraper = Scraper(self.store, self.clock)
         own = Registry("ruler")
         render = renderer(engine, {}, settings.external_url)
@@ -79,6 +81,7 @@ class ARuler:
             book=self.book,
             delivery=self.delivery,
             remediation=remediation,
+            dashboards=self.dashboards,
             settings=settings,
             started_ms=self.clock.at_ms,
             events=self.events,
@@ -86,6 +89,7 @@ class ARuler:
         )
         remediation.reload(settings.config.remediation, settings.rules.groups)
         self.book.adopt(settings.rules.rules, self.clock.at_ms)
+        self.dashboards.adopt(settings.dashboards, self.clock.at_ms)
         self.loop.apply(settings.rules.groups, self.clock.at_ms)
         scraper.apply(settings.config.global_, settings.config.scrape_configs)
         self.app = create_app(
@@ -131,9 +135,16 @@ class ARuler:
         return self.ask("POST", path, data, "application/x-www-form-urlencoded")
 
     def ask(
-        self, method: str, path: str, data: bytes | None = None, kind: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+        kind: str = "application/json",
+        **headers: str,
     ) -> Answer:
-        headers = {"Content-Type": kind} if data is not None else {}
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        if data is not None:
+            headers["Content-Type"] = kind
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:

@@ -18,37 +18,7 @@ from ruler.dashboards import (
     load_dashboards,
     parse_dashboard,
 )
-
-WHOLE = """id: host
-name: Host
-description: One machine.
-metrics: [system_cpu_usage_ratio]
-time_range: 6h
-refresh: 30s
-created_by: ann
-variables:
-  - {name: instance, label: instance, metric: system_info, title: Machine}
-widgets:
-  - type: line
-    title: Network
-    description: In and out.
-    queries:
-      - {expr: 'rate(system_network_receive_bytes_total{instance=~"$instance"}[$__rate_interval])', legend: "{device} in"}
-      - {expr: 'rate(system_network_transmit_bytes_total[1m])'}
-    position: {x: 0, y: 0, width: 12, height: 8}
-    config: {unit: bytes/s, decimals: 1, min: 0, max: 10, stacked: true, legend: false, limit: 5, rule: busy}
-  - type: gauge
-    title: CPU
-    metric: system_cpu_usage_ratio
-    position: {x: 12, y: 0, width: 6, height: 4}
-    config: {thresholds: [{above: 0.8}, {below: 0.01, severity: low}]}
-  - type: table
-    title: Disks
-    queries: [{expr: system_disk_usage_ratio, legend: used, unit: ratio}]
-    config: {columns: [mount, device]}
-  - {type: heatmap, title: Latency, metric: 'sum by (le) (rate(x_bucket[5m]))'}
-  - {type: bar, title: Load, metric: system_load1}
-"""
+from tests.builders.dashboards import WHOLE
 
 
 def test_every_key_has_its_place() -> None:
