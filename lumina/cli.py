@@ -33,7 +33,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
 
 
 def _app() -> typer.Typer:
-    from lumina.commands import alerts, history, query, report, rules  # noqa: PLC0415 - after the fast paths
+    from lumina.commands import alerts, dashboards, history, query, report, rules  # noqa: PLC0415 - after the fast paths
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -60,6 +60,7 @@ def _app() -> typer.Typer:
     app.command("report", epilog=report.REPORT_EXAMPLE)(report.report)
     app.command("health", epilog=report.HEALTH_EXAMPLE)(report.health)
     app.add_typer(alerts.app, name="alerts")
+    app.add_typer(dashboards.app, name="dashboards")
     app.add_typer(history.app, name="history")
     app.add_typer(rules.app, name="rules")
     return app

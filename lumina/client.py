@@ -98,15 +98,31 @@ class Client:
         """GET. NotFound, Conflict, QueryError as the process says; Unavailable: no answer."""
         return self._call("GET", _with(path, parameters))
 
-    def post(self, path: str, body: Json) -> Json:
+    def post(self, path: str, body: Json, **parameters: str | float | None) -> Json:
         """POST a JSON document. The errors of `get`, and Forbidden."""
-        return self._call("POST", path, json=body)
+        return self._call("POST", _with(path, parameters), json=body)
+
+    def read(self, path: str) -> tuple[Json, str]:
+        """GET a document that is to be changed → it, and its ETag. The errors of `get`."""
+        return self._asked("GET", path)
+
+    def put(self, path: str, body: Json, etag: str = "", **parameters: str | float | None) -> Json:
+        """PUT a JSON document in place of the one with that ETag. The errors of `post`, and Outdated."""
+        headers = {"If-Match": etag} if etag else {}
+        return self._call("PUT", _with(path, parameters), json=body, headers=headers)
+
+    def delete(self, path: str, **parameters: str | float | None) -> Json:
+        """DELETE. The errors of `post`."""
+        return self._call("DELETE", _with(path, parameters))
 
     def send(self, path: str, body: bytes, **parameters: str | float | None) -> Json:
         """POST OpenMetrics text. The errors of `post`."""
         return self._call("POST", _with(path, parameters), body=body, headers={"Content-Type": _OPENMETRICS})
 
     def _call(self, method: str, path: str, **content: Any) -> Json:  # noqa: ANN401 - the fetcher's
+        return self._asked(method, path, **content)[0]
+
+    def _asked(self, method: str, path: str, **content: Any) -> tuple[Json, str]:  # noqa: ANN401 - as above
         from promkit.fetch import FetchError  # noqa: PLC0415 - as above
 
         try:
@@ -119,7 +135,7 @@ class Client:
         except ValueError:
             document = None
         if answer.is_success and isinstance(document, dict):
-            return document.get("data", document)
+            return document.get("data", document), answer.headers.get("etag", "")
         if answer.is_success:
             raise Unavailable("does not answer as Lumina does", self.url, "name another URL with --url")
         said = document if isinstance(document, dict) else {}
