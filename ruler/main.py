@@ -21,7 +21,7 @@ from ruler.api import ENVELOPES, FORM_READS, ROUTERS, Ruler
 from ruler.dashboards import Dashboards
 from ruler.database import Database
 from ruler.delivery import Delivery
-from ruler.events import Events, RuleWatch, told_of, told_of_scrape
+from ruler.events import Events, RuleWatch, told_of, told_of_dashboard, told_of_scrape
 from ruler.files import fingerprint
 from ruler.ingest import Scraper, TargetView
 from ruler.loop import Loop
@@ -120,6 +120,7 @@ class Process:
         self._events = Events(now_ms)
         self._scraper = Scraper(self._store, self.clock, self._scraped)
         self._dashboards = Dashboards(database, settings.base if self._options.config else None)
+        self._dashboards.listen(lambda change: self._events.publish(*told_of_dashboard(change), change.at_ms))
         external = settings.config.global_.external_labels
         render = renderer(engine, external, settings.external_url)
         self._loop = Loop(self._store, engine, self._book, render, self.clock, own)
@@ -218,6 +219,7 @@ class Process:
                 self._ruler.clock_steps += 1
                 self._book.clock_stepped(step_ms, self.clock.now_ms())
             self._ruler.look_at_rules()  # a switch may end by itself
+            self._ruler.look_at_dashboards()
             self._store.maintain(self.clock.now_ms())
 
     def _watch(self, stop: Stop) -> None:

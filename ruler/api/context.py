@@ -10,7 +10,7 @@ from promkit.process import Clock
 from ruler.alerts import Book, Phase
 from ruler.dashboards import Dashboards
 from ruler.delivery import Delivery
-from ruler.events import Events, RuleWatch
+from ruler.events import Events, EventType, RuleWatch
 from ruler.ingest import Scraper
 from ruler.loop import Loop
 from ruler.promql import Engine
@@ -21,6 +21,7 @@ from ruler.store import Store
 __all__ = ["ALERTMANAGER_VERSION", "NowMs", "Ruler", "TheRuler"]
 
 ALERTMANAGER_VERSION = "0.33.1"
+DASHBOARDS_EVERY_MS = 60_000
 
 
 @dataclass(slots=True)
@@ -42,10 +43,19 @@ class Ruler:
     rule_watch: RuleWatch
     receives_samples: bool = False
     clock_steps: int = 0
+    dashboards_told_ms: int = 0  # when it was last told that there are new values to look at
 
     def look_at_rules(self, by: str = "") -> None:
         """Tell of rules that changed since the last look."""
         self.rule_watch.look(self.loop.groups(), self.book.overrides(), self.clock.now_ms(), by)
+
+    def look_at_dashboards(self) -> None:
+        """Tell once a minute that dashboards have new values (S16): those who draw them draw anew."""
+        now_ms = self.clock.now_ms()
+        count = len(self.dashboards.all())
+        if count and not 0 <= now_ms - self.dashboards_told_ms < DASHBOARDS_EVERY_MS:
+            self.dashboards_told_ms = now_ms
+            self.events.publish(EventType.DASHBOARDS_UPDATED, {"dashboards": count}, now_ms)
 
     def families(self) -> list[Family]:
         """What the ruler tells of itself beside what its rooms tell."""

@@ -37,6 +37,7 @@ def health_figures(ruler: Ruler, now_ms: int) -> Json:
         "series": ruler.store.stats().series,
         "alerts": len(firing),
         "alerts_by_severity": _counted(levels),
+        "dashboards": len(ruler.dashboards.all()),
         "rules": len(rules),
         "targets": len(targets),
         "targets_up": sum(target.health == "up" for target in targets),

@@ -7,7 +7,7 @@
 
 from ruler.events.kind import KINDS, POSTED, EventKind, EventType
 from ruler.events.log import Batch, Event, Events
-from ruler.events.tell import told_of, told_of_scrape
+from ruler.events.tell import told_of, told_of_dashboard, told_of_scrape
 from ruler.events.watch import RuleWatch
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "Events",
     "RuleWatch",
     "told_of",
+    "told_of_dashboard",
     "told_of_scrape",
 ]

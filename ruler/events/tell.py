@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 from promkit.errors import Where
 from ruler.alerts import Alert, Happening, Override, Transition
+from ruler.dashboards import Change
 from ruler.events.kind import EventType
 from ruler.events.log import Json
 from ruler.ingest import TargetView
 from ruler.rules import Group, Rule
 
-__all__ = ["SeenRule", "Told", "rule_changes", "seen_rules", "told_of", "told_of_scrape"]
+__all__ = ["SeenRule", "Told", "rule_changes", "seen_rules", "told_of", "told_of_dashboard", "told_of_scrape"]
 
 Told = tuple[EventType, Mapping[str, Json]]
 
@@ -49,6 +50,12 @@ def told_of(transition: Transition) -> Told | None:
         case Happening.RESOLVED:
             more = {"by": detail.get("by", ""), "reason": alert.reason}
     return kind, {**_alert(alert), **more}
+
+
+def told_of_dashboard(change: Change) -> Told:
+    """What became of a dashboard."""
+    data = {"dashboard": change.id, "name": change.name, "by": change.by}
+    return EventType(f"dashboard_{change.deed}"), data
 
 
 def _alert(alert: Alert) -> dict[str, Json]:

@@ -21,7 +21,7 @@ from ruler.api import ENVELOPES, FORM_READS, ROUTERS, Ruler
 from ruler.dashboards import Dashboards
 from ruler.database import Database
 from ruler.delivery import Delivery
-from ruler.events import Events, RuleWatch
+from ruler.events import Events, RuleWatch, told_of_dashboard
 from ruler.ingest import Scraper
 from ruler.loop import Loop
 from ruler.options import parse_options, promql_options
@@ -68,6 +68,7 @@ class ARuler:
         remediation = Remediation(settings.config.remediation, self.book, database, engine, self.clock)
         self.events = Events(self.clock.at_ms)
         self.dashboards = Dashboards(database, settings.base)
+        self.dashboards.listen(lambda one: self.events.publish(*told_of_dashboard(one), one.at_ms))
         scraper = Scraper(self.store, self.clock)
         own = Registry("ruler")
         render = renderer(engine, {}, settings.external_url)

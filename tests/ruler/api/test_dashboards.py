@@ -118,3 +118,39 @@ def test_what_is_refused(ruler: ARuler, name: str) -> None:
 def test_a_fault_names_its_line_as_in_the_file(ruler: ARuler) -> None:
     answer = ruler.post(PATH, a_dashboard(widgets=[a_widget(config={"max": "high"})]))
     assert answer.json["where"] == "dashboards/api/shop.yml:8:10"
+
+
+def happened(ruler: ARuler) -> list[Any]:
+    """Events of dashboards, oldest first."""
+    kinds = "dashboard_created,dashboard_updated,dashboard_deleted,dashboards_updated"
+    events = ruler.get("/api/v1/lumina/events", types=kinds, format="json").data["events"]
+    return [(one["type"], one["data"]) for one in events]
+
+
+def test_every_change_is_an_event(ruler: ARuler) -> None:
+    before = len(happened(ruler))
+    ruler.post(f"{PATH}?by=ann", a_dashboard(name="Shop"))
+    put(ruler, "shop?by=ben", a_dashboard(name="Shops"))
+    ruler.ask("DELETE", f"{PATH}/shop?by=ann")
+    assert happened(ruler)[before:] == [
+        ("dashboard_created", {"dashboard": "shop", "name": "Shop", "by": "ann"}),
+        ("dashboard_updated", {"dashboard": "shop", "name": "Shops", "by": "ben"}),
+        ("dashboard_deleted", {"dashboard": "shop", "name": "Shops", "by": "ann"}),
+    ]
+
+
+def test_once_a_minute_it_is_told_that_there_are_new_values(ruler: ARuler) -> None:
+    def told() -> int:
+        ruler.rooms.look_at_dashboards()
+        return happened(ruler).count(("dashboards_updated", {"dashboards": 1}))
+
+    assert [told(), told()] == [1, 1]
+    ruler.later(59_999)
+    assert told() == 1
+    ruler.later(1)
+    assert told() == 2
+
+
+def test_health_counts_them(ruler: ARuler) -> None:
+    ruler.post(PATH, a_dashboard())
+    assert ruler.get("/api/v1/lumina/health").data["dashboards"] == 2
