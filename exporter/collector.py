@@ -14,12 +14,23 @@ from typing import Annotated, Any, Protocol
 from exporter.settings import DurationMs, Option
 from promkit.exposition import Family
 
-__all__ = ["Claim", "Collector", "Context", "Kind", "Settings", "Source"]
+__all__ = ["SUBJECTS", "Claim", "Collector", "Context", "Kind", "Needs", "Settings", "Source"]
 
 SYSTEM_EVERY_MS = 10_000
 APP_EVERY_MS = 15_000
 BUSINESS_EVERY_MS = 30_000
 STALE_CADENCES = 3
+# Families by what a claim is about: only the component's one source may give them.
+SUBJECTS = {
+    "app_requests": "requests",
+    "app_request_duration_seconds": "requests",
+    "app_response_time_seconds": "requests",
+    "app_throughput_requests_per_second": "requests",
+    "app_error_ratio": "requests",
+    "app_apdex_ratio": "requests",
+    "app_cpu_usage_ratio": "usage",
+    "app_memory_usage_ratio": "usage",
+}
 
 
 class Collector(Protocol):
@@ -72,6 +83,14 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """A package that the base install lacks, and the extra that brings it."""
+
+    module: str
+    extra: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A row of the list of collectors."""
 
@@ -84,6 +103,8 @@ class Kind:
     """Runs unless the configuration says false."""
     warm_up_ms: int = 0
     """The second run comes this soon, where a ratio needs two readings."""
+    needs: Needs | None = None
+    """What must be installed beside us; without it a source of this kind is refused at load."""
 
     @property
     def summary(self) -> str:

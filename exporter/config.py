@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any
@@ -110,7 +111,7 @@ def owners(config: Config) -> Mapping[Claim, str]:
 def faults(config: Config) -> Sequence[Fault]:
     """What fits no single key: names that are taken, components with two sources or none."""
     placed = _placed(config)
-    found = [*_doubles(placed), *_seconds(config, placed), *_misnamed(config, placed)]
+    found = [*_doubles(placed), *_lacking(placed), *_seconds(config, placed), *_misnamed(config, placed)]
     if len(placed) > SOURCES_MAX:
         found.append(Fault(("collectors",), f"more than {SOURCES_MAX} sources"))
     return found
@@ -138,6 +139,15 @@ def _doubles(placed: Sequence[tuple[Sequence[str | int], Source]]) -> Iterable[F
         if source.name in seen:
             yield Fault((*path, "name"), f"there is a {source.name} already", "give it another name")
         seen.add(source.name)
+
+
+def _lacking(placed: Sequence[tuple[Sequence[str | int], Source]]) -> Iterable[Fault]:
+    """A source whose client is not installed. It is looked for, not loaded."""
+    for path, source in placed:
+        needs = source.kind.needs
+        if needs is not None and find_spec(needs.module) is None:
+            problem = f"{source.name} needs the extra `{needs.extra}`, which is not installed"
+            yield Fault(path, problem, f"run pip install 'lumina-monitoring[{needs.extra}]'")
 
 
 def _seconds(config: Config, placed: Sequence[tuple[Sequence[str | int], Source]]) -> Iterable[Fault]:

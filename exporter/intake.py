@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from exporter.collector import Claim
+from exporter.collector import SUBJECTS, Claim
 from exporter.collectors.push import Push
 from exporter.http1 import Answer, Head, Request, error_answer, inflated
 from exporter.pushed import Pushed, checked_group, from_json, from_page
@@ -17,17 +17,6 @@ __all__ = ["Intake"]
 T = TypeVar("T")
 
 DEFAULT_GROUP = "default"
-# Families by what a claim is about: only the component's one source may give them.
-_SUBJECTS = {
-    "app_requests": "requests",
-    "app_request_duration_seconds": "requests",
-    "app_response_time_seconds": "requests",
-    "app_throughput_requests_per_second": "requests",
-    "app_error_ratio": "requests",
-    "app_apdex_ratio": "requests",
-    "app_cpu_usage_ratio": "usage",
-    "app_memory_usage_ratio": "usage",
-}
 _REMEDY = "send application/json, text/plain or application/openmetrics-text"
 
 
@@ -80,7 +69,7 @@ class Intake:
 
     def _check_owners(self, families: tuple[Family, ...]) -> None:
         for family in families:
-            subject = _SUBJECTS.get(family.name)
+            subject = SUBJECTS.get(family.name)
             if subject is None:
                 continue
             for sample in family.samples:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from exporter.collector import Source
+from exporter.pools import consistent
 from exporter.scheduler import Health, Reading
 from promkit.exposition import Family, Sample, counter, gauge, render
 from promkit.labels import Labels
@@ -78,7 +79,7 @@ class Page:
                 return
             entry.reading = reading
             if reading.families is not None:
-                entry.families, entry.fresh = reading.families, True
+                entry.families, entry.fresh = consistent(reading.families), True
         self._dirty.set()
 
     def expect(self, sources: Sequence[Source]) -> None:

@@ -6,11 +6,11 @@ text:   an exposition page, text 0.0.4 or OpenMetrics
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from exporter.naming import TEXT_LENGTH_MAX, is_label, is_metric
 from promkit.duration import parse_duration
 from promkit.errors import ConfigError, Where
 from promkit.exposition import ExpositionError, Family, counter, gauge, parse
@@ -19,14 +19,7 @@ __all__ = ["GROUP_LENGTH_MAX", "Pushed", "checked_group", "from_json", "from_pag
 
 GROUP_LENGTH_MAX = 200
 LABELS_MAX = 30
-TEXT_LENGTH_MAX = 1_000
 SAMPLES_MAX = 50_000
-
-_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
-# What the exporter says of itself, and what Prometheus says of a scrape: nobody else may.
-_RESERVED = re.compile(r"(exporter|process|python|scrape)_.*|up|ALERTS(_FOR_STATE)?")
-
 
 _KEYS = {"group": str, "ttl": str, "metrics": list}
 _METRIC_KEYS = {
@@ -157,11 +150,11 @@ def _families(metrics: Sequence[_Metric]) -> Sequence[Family]:
 def _checked(families: Sequence[Family]) -> tuple[Family, ...]:
     """The same families. ConfigError: a name, label or sample that would spoil the page or mislead."""
     for family in families:
-        if _RESERVED.fullmatch(family.name) or not _METRIC.fullmatch(family.name):
+        if not is_metric(family.name):
             raise ConfigError(f"metric name not allowed: {_shown(family.name)}", Where("push"))
         seen = set()
         for sample in family.samples:
-            if not _METRIC.fullmatch(sample.name) or len(sample.name) > TEXT_LENGTH_MAX:
+            if not is_metric(sample.name):
                 raise ConfigError(f"metric name not allowed: {_shown(sample.name)}", Where("push"))
             if sample.timestamp_ms is not None:
                 raise ConfigError(
@@ -182,7 +175,7 @@ def _check_labels(name: str, labels: Mapping[str, str]) -> None:
     if len(labels) > LABELS_MAX:
         raise ConfigError(f"{name} has more than {LABELS_MAX} labels", Where("push"))
     for label, value in labels.items():
-        if not _LABEL.fullmatch(label) or len(label) > TEXT_LENGTH_MAX:
+        if not is_label(label):
             raise ConfigError(f"label name not allowed in {name}: {_shown(label)}", Where("push"))
         if len(value) > TEXT_LENGTH_MAX or not _is_encodable(value):
             raise ConfigError(f"label {label} of {name} is too long or not Unicode", Where("push"))

@@ -115,7 +115,7 @@ def _wanted(wrong: Wrong) -> str:
         return f"one of {expected}" if " or " in expected else expected
     family = re.sub(r"_(type|parsing|from_float|attributes_type|instance_of|exact)$", "", wrong.kind)
     family = family.removesuffix("_attributes")
-    return _WANTED.get(family) or _SUBJECT.sub("", wrong.message)
+    return _WANTED.get(family) or _SUBJECT.sub("", wrong.message).partition(" after validation, not ")[0]
 
 
 class _Telling:
@@ -173,13 +173,13 @@ class _Telling:
 
     def _unfit(self, wrong: Wrong) -> ConfigError:
         wanted = _wanted(wrong)
-        verb = "must have" if "should have" in wrong.message else "must be"
+        verb = "must" if wanted.startswith("have ") else "must be"
         remedy = None
         found = self._found(wrong.path)
         if found is not None and wrong.kind in {"literal_error", "enum"}:
             remedy = _nearest(found.strip("'"), re.findall(r"'([^']*)'", wanted))
         problem = f"{self._name(wrong.path)} {verb} {wanted}"
-        if found is not None:
+        if found is not None and wrong.kind not in {"too_short", "too_long"}:
             problem += f", not {found}"
         return ConfigError(problem, self._document.where(wrong.path), remedy)
 

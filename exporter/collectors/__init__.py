@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from exporter.collector import Kind
-from exporter.collectors import access_log, cpu, disk, host, http, memory, network, process, push
+from exporter.collector import Kind, Needs
+from exporter.collectors import access_log, cpu, disk, host, http, memory, network, process, push, sql
 
 __all__ = ["KINDS"]
 
@@ -16,5 +16,6 @@ KINDS: Sequence[Kind] = (
     Kind("process", process.Settings, process.Process, on=True, warm_up_ms=1_000),
     Kind("http", http.Settings, http.Http, many=True),
     Kind("access_log", access_log.Settings, access_log.AccessLog, many=True),
+    Kind("sql", sql.Settings, sql.Sql, many=True, needs=Needs("sqlalchemy", "sql")),
     Kind("push", push.Settings, push.Push, on=True),
 )

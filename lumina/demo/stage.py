@@ -16,6 +16,7 @@ import yaml
 from lumina.demo.inbox import Inbox
 from lumina.demo.load import Load
 from lumina.demo.ports import free_port
+from lumina.demo.shop import sql_source
 from lumina.home import prepare
 from lumina.up import Children, commands
 from promkit.errors import Unavailable
@@ -36,6 +37,7 @@ class Stage:
         self._folder = tempfile.TemporaryDirectory(prefix="lumina-demo-")
         self._home = Path(self._folder.name)
         self._pid_file = self._home / "shop.pid"
+        self._database = self._home / "shop.db"
         self._shop_port = free_port()
         self.inbox = Inbox()
         addresses = {name: f"127.0.0.1:{free_port()}" for name in ("exporter", "ruler", "analytics")}
@@ -96,8 +98,8 @@ class Stage:
         access_log.touch()
         shop = [sys.executable, "-m", "lumina.demo.shop", "keep", "--port", str(self._shop_port)]
         push = f"{self.urls['exporter']}/push"
-        files = ["--log", str(access_log), "--pid-file", str(self._pid_file), "--push", push]
-        self._keeper = subprocess.Popen([*shop, *files], stdout=self._log, stderr=self._log)
+        files = ["--log", str(access_log), "--data", str(self._database), "--pid-file", str(self._pid_file)]
+        self._keeper = subprocess.Popen([*shop, *files, "--push", push], stdout=self._log, stderr=self._log)
         self._await("the shop", f"http://127.0.0.1:{self._shop_port}/-/healthy")
         self._load.start()
         self._children.tend(time.monotonic())
@@ -147,9 +149,22 @@ class Stage:
         prepare(self._home, self._addresses)  # the shipped rules, models and analytics.yml beside ours
 
     def _exporter(self) -> dict[str, object]:
-        log = {"name": "shop", "path": str(self._home / "access.log"), "every": "1s", "window": "10s"}
+        log = {
+            "name": "shop",
+            "path": str(self._home / "access.log"),
+            "endpoints": {"compliance": "^/api/compliance"},
+            "every": "1s",
+            "window": "10s",
+        }
+        group = {"name": "shop", "pidfile": str(self._pid_file), "component": "shop"}
         return {
-            "collectors": {"access_log": [log], "push": {"every": "1s"}, "cpu": {"every": "2s"}},
+            "collectors": {
+                "access_log": [log],
+                "sql": [sql_source(self._database, every="2s")],
+                "process": {"every": "2s", "groups": [group]},
+                "push": {"every": "1s"},
+                "cpu": {"every": "2s"},
+            },
             "components": {"shop": {"from": "access_log/shop"}},
         }
 

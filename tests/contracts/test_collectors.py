@@ -19,6 +19,11 @@ FOLDER = ROOT / "exporter" / "collectors"
 NEEDED = {
     "http": {"name": "a", "url": "http://127.0.0.1:1/"},
     "access_log": {"name": "a", "path": "/nonexistent/access.log"},
+    "sql": {
+        "name": "a",
+        "dsn": "sqlite:////nonexistent/a.db",
+        "queries": [{"sql": "SELECT 1 AS n", "metrics": [{"name": "business_n", "value": "n"}]}],
+    },
 }
 BY_NAME = {kind.name: kind for kind in KINDS}
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=list(BY_NAME))

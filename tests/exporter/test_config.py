@@ -112,6 +112,11 @@ WRONG = {
         ),
         "usage of component 'c' come from process already",
     ),
+    "a query of nothing": (
+        "collectors: {sql: [{name: a, dsn: 'sqlite:////x', queries: [{sql: SELECT 1}]}]}",
+        "1:61: 'queries[0]': needs `metrics` or `pools`",
+    ),
+    "a database without an address": ("collectors: {sql: [{name: a, queries: []}]}", "needs `dsn` or `dsn_file`"),
     "a source that is not there": (
         "components: {shop: {from: access_lag}}",
         "no source 'access_lag'",
@@ -121,6 +126,18 @@ WRONG = {
         "access_log does not measure component 'shop'",
     ),
 }
+
+
+def test_what_is_not_installed_is_said_at_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.config.find_spec", lambda name: None if name == "sqlalchemy" else True)
+    query = "{sql: SELECT 1 AS n, metrics: [{name: business_n, value: n}]}"
+    text = f"collectors:\n  sql:\n    - {{name: shop, dsn: 'sqlite:////x', queries: [{query}]}}\n"
+    with pytest.raises(ConfigError) as raised:
+        read(write(tmp_path, text), {})
+    assert str(raised.value) == (
+        f"{tmp_path / 'exporter.yml'}:3:7: sql/shop needs the extra `sql`, which is not installed:"
+        " run pip install 'lumina-monitoring[sql]'"
+    )
 
 
 @pytest.mark.parametrize(("text", "why"), WRONG.values(), ids=WRONG)

@@ -22,7 +22,10 @@ from tests.builders.sources import values
 from tests.peers import peer
 
 START = [sys.executable, "-c", "import sys; from exporter.main import run; sys.exit(run(sys.argv[1:]))"]
-HEAVY = {"fastapi", "starlette", "typer", "rich", "numpy", "jinja2", "requests", "sqlalchemy", "scipy", "re2"}
+HEAVY = {
+    "fastapi", "starlette", "typer", "rich", "numpy", "jinja2", "requests", "sqlalchemy", "scipy", "re2",
+    "jmespath", "psycopg",
+}  # fmt: skip
 RESIDENT_MIB_MAX = 32
 WITHIN_S = 10.0
 

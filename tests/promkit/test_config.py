@@ -129,6 +129,10 @@ FAULTS = {
         ["c.yml:1:17: 'rule_files[1]' must be a text, not a mapping"],
     ),
     "too little": ("port: 0", ["c.yml:1:7: 'port' must be greater than or equal to 1, not 0"]),
+    "too few": (
+        "actions: {a: {kind: command, argv: []}}",
+        ["c.yml:1:36: 'argv' must have at least 1 item"],
+    ),
     "a duration without a unit": (
         "scrape_configs: [{job_name: a, scrape_interval: 15}]",
         ["c.yml:1:49: 'scrape_interval' needs a unit: write 15s or 15m, not 15"],
