@@ -116,7 +116,10 @@ WRONG = {
         "collectors: {sql: [{name: a, dsn: 'sqlite:////x', queries: [{sql: SELECT 1}]}]}",
         "1:61: 'queries[0]': needs `metrics` or `pools`",
     ),
-    "a database without an address": ("collectors: {sql: [{name: a, queries: []}]}", "needs `dsn` or `dsn_file`"),
+    "a database without an address": (
+        "collectors: {sql: [{name: a, queries: []}]}",
+        "needs `dsn` or `dsn_file`",
+    ),
     "a source that is not there": (
         "components: {shop: {from: access_lag}}",
         "no source 'access_lag'",
