@@ -5,6 +5,7 @@ costs as much memory as the exporter); everything else goes to `lumina.cli`.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -29,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code: 0 fine, 1 faults, 2 usage or configuration."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     name = argv[0] if argv else ""
+    if os.getpid() == 1:
+        # In a container. The kernel keeps from PID 1 what it has no handler for: until the process has its
+        # own, who stops the container would wait, and then kill it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if name not in _LIGHT:
             from lumina.cli import run  # noqa: PLC0415 - load only what is run

@@ -16,6 +16,7 @@ networks are left out unless `fstypes_exclude` says otherwise.
 """
 
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,7 @@ class Disk:
             _usage(mount, partition.mountpoint, partition.device, partition.fstype, partition.opts)
             for path, partition in by_mount.items()
             if (mount := host_mount(path, self._root)) is not None
-            # A file can be a mount point (/etc/hosts in containers): it is no file system of its own.
-            if not mounts.search(mount) and not fstypes.search(partition.fstype) and Path(path).is_dir()
+            if not mounts.search(mount) and not fstypes.search(partition.fstype) and not _is_file(path)
         ]
 
 
@@ -103,6 +103,14 @@ def host_mount(path: str, root: Path | None) -> str | None:
         return path
     below = path.removeprefix(str(root))
     return (below or "/") if below != path and (not below or below.startswith("/")) else None
+
+
+def _is_file(path: str) -> bool:
+    """A file can be a mount point (/etc/hosts in containers): it is no file system of its own."""
+    try:
+        return not stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - pathlib's is_dir raises where we may not look
+    except OSError:
+        return False  # what is wrong with it shows when its size is asked for
 
 
 def _usage(mount: str, path: str, device: str, fstype: str, options: str) -> Usage:

@@ -1,11 +1,15 @@
 """Disks, on recorded readings."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
-from exporter.collectors.disk import Settings, Usage, families, host_mount, io_families
+from exporter.collector import Context
+from exporter.collectors.disk import Disk, Settings, Usage, families, host_mount, io_families
 from exporter.settings import compiled
 from tests.builders.sources import values
 
@@ -40,6 +44,14 @@ def test_file_systems_without_size_or_inodes() -> None:
     assert values(families([Usage("/x", "x", "x", False, (0, 0, 0), (0, 0))])) == {}
     found = values(families([Usage("/x", "x", "btrfs", False, (10, 1, 9), (0, 0))]))
     assert not any("inodes" in name for name in found)
+
+
+@dataclass
+class Partition:
+    mountpoint: str
+    device: str
+    fstype: str
+    opts: str = "rw"
 
 
 @dataclass
@@ -114,3 +126,26 @@ def test_what_is_left_out_by_default(option: str) -> None:
 )
 def test_a_container_gives_mounts_the_host_s_names(path: str, root: str | None, mount: str | None) -> None:
     assert host_mount(path, Path(root) if root else None) == mount
+
+
+def test_a_mount_where_we_may_not_look_is_told_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    mounts = {"/": "ext4", str(tmp_path / "file"): "ext4", "/closed": "xfs"}
+    partitions = [Partition(mount, "/dev/sda1", fstype) for mount, fstype in mounts.items()]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: partitions)  # noqa: A006 - psutil's name
+    look = os.stat
+
+    def stat(path: Any, **more: Any) -> os.stat_result:
+        if path == "/closed":
+            raise PermissionError(13, "Permission denied")
+        return look(path, **more)
+
+    monkeypatch.setattr(os, "stat", stat)
+    found = values(Disk(Settings(), Context(), "disk").collect(0))
+    errors = {name: value for name, value in found.items() if name.startswith("system_disk_error")}
+    assert errors == {
+        'system_disk_error{device="/dev/sda1", fstype="ext4", mount="/"}': 0,
+        'system_disk_error{device="/dev/sda1", fstype="xfs", mount="/closed"}': 1,
+    }
