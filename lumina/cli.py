@@ -33,7 +33,15 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
 
 
 def _app() -> typer.Typer:
-    from lumina.commands import alerts, dashboards, history, query, report, rules  # noqa: PLC0415 - after the fast paths
+    from lumina.commands import (  # noqa: PLC0415 - after the fast paths
+        alerts,
+        dashboards,
+        escalations,
+        history,
+        query,
+        report,
+        rules,
+    )
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -61,6 +69,7 @@ def _app() -> typer.Typer:
     app.command("health", epilog=report.HEALTH_EXAMPLE)(report.health)
     app.add_typer(alerts.app, name="alerts")
     app.add_typer(dashboards.app, name="dashboards")
+    app.add_typer(escalations.app, name="escalations")
     app.add_typer(history.app, name="history")
     app.add_typer(rules.app, name="rules")
     return app

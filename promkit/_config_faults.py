@@ -70,7 +70,12 @@ def locate(detail: ErrorDetails, document: Document) -> Wrong:
 
 def describe(wrongs: Sequence[Wrong], document: Document, shape: Shape) -> list[ConfigError]:
     """Give the faults of a file, in the order in which they stand there."""
-    told = [_Telling(document, shape).tell(wrong) for wrong in _settle(wrongs)]
+    settled = _settle(wrongs)
+    # What is faulty counts as not there: a list of one that is faulty is not too short besides.
+    faulty = {wrong.path[:-1] for wrong in settled if wrong.path}
+    inside = {path[:depth] for path in faulty for depth in range(len(path) + 1)}
+    wanted = [one for one in settled if not (one.kind == "too_short" and one.path in inside)]
+    told = [_Telling(document, shape).tell(wrong) for wrong in wanted]
     told.sort(key=_position)
     return told
 
@@ -106,6 +111,12 @@ def _merged(point: Path, wrongs: Sequence[Wrong]) -> Wrong:
     return Wrong(point, "expected", "", {"what": " or ".join(wanted)}, ())
 
 
+def _count(wrong: Wrong) -> str:
+    bound = wrong.context["min_length" if wrong.kind == "too_short" else "max_length"]
+    how = "at least" if wrong.kind == "too_short" else "at most"
+    return f"{how} {bound} {'entry' if bound == 1 else 'entries'}, not {wrong.context['actual_length']}"
+
+
 def _wanted(wrong: Wrong) -> str:
     """Say what is expected, to go after "must be"."""
     if wrong.kind == "expected":
@@ -136,6 +147,9 @@ class _Telling:
             case "value_error":
                 problem = str(wrong.context.get("error", wrong.message))
                 return ConfigError(f"{self._name(wrong.path)}: {problem}", self._document.where(wrong.path))
+            case "too_short" | "too_long":
+                problem = f"{self._name(wrong.path)} must have {_count(wrong)}"
+                return ConfigError(problem, self._document.where(wrong.path))
             case "unit":
                 problem = f"{self._name(wrong.path)} {wrong.message}"
                 return ConfigError(problem, self._document.where(wrong.path))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from promkit.config import Model, load, resolve, shown
-from promkit.errors import ConfigError
+from promkit.errors import ConfigError, ConfigErrors
 from promkit.labels import Labels
 from promkit.process import parse_listen
 from promkit.web import Access
@@ -37,9 +37,9 @@ from ruler.rules import (
 )
 from ruler.store import StorageOptions
 from ruler.template import Template, alert_data, compile_alert_text, render_alert_text
-from ruler.workbench import Surroundings
+from ruler.workbench import Finding, Surroundings, check_policies, policy_faults
 
-__all__ = ["Settings", "Unset", "read", "renderer", "rule_context", "surroundings"]
+__all__ = ["Settings", "Unset", "policies", "read", "renderer", "rule_context", "surroundings"]
 
 ACTIONS = "remediation.actions"
 
@@ -151,9 +151,14 @@ def _yaml(config: Model) -> str:
 
 
 def rule_context(config: RulerConfig, delivery: Setup, features: Sequence[str] = ()) -> RuleContext:
-    """What rule files are held to: the names that exist, and the languages."""
+    """What rule files are held to: the names that exist, and the languages.
+
+    ConfigErrors: escalations name receivers that do not exist.
+    """
     engine = promql_options(features).features
     names = delivery.channel_names()
+    if faults := policy_faults(config.escalations, names):
+        raise ConfigErrors(faults)
     return RuleContext(
         channels=names,
         receivers=names,
@@ -185,9 +190,23 @@ def surroundings(path: Path, env: Mapping[str, str]) -> tuple[RuleContext, Surro
     return rule_context(config, delivery), around
 
 
+def policies(path: Path, env: Mapping[str, str]) -> tuple[RuleContext, RuleSet, list[Finding]]:
+    """The escalations of ruler.yml, the rules that name them, and what is doubtful about them.
+
+    ConfigError, ConfigErrors: what is wrong in ruler.yml, or in what it names.
+    """
+    config = load(path, RulerConfig, env)
+    delivery = make_setup(_routes(config, None, env), config.channels)
+    context = rule_context(config, delivery)
+    rules = load_files(config.rule_files, path.parent, context)
+    return context, rules, check_policies(config.escalations, delivery, rules.rules)
+
+
 def _unset(config: RulerConfig, delivery: Setup, rules: RuleSet) -> tuple[Unset, ...]:
     """What rules ask for and nobody has set up."""
+    steps = [step for rule in rules.rules if rule.escalation is not None for step in rule.escalation.steps]
     channels = {name for rule in rules.rules for name in rule.channels}
+    channels |= {name for step in steps for name in step.notify}
     missing = {name for name in channels if any(way.missing for way in delivery.integrations.get(name, ()))}
     actions = {rule.remedy.action for rule in rules.rules if rule.remedy is not None}
     unbound = actions & set(config.remediation.unbound)

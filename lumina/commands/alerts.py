@@ -77,6 +77,61 @@ def resolve(which: Which, by: By = "", url: Url = None, output: OutputOption = O
     _act(Client(ruler_url(url)), which, "resolve", {"by": by}, output)
 
 
+@app.command("escalate", epilog="example: lumina alerts escalate 3fff2c2d7595e046")
+def escalate(
+    which: Which,
+    level: Annotated[
+        int | None,
+        typer.Option(help="This level of its escalation, instead of the next.", show_default=False),
+    ] = None,
+    by: By = "",
+    url: Url = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Call for the next of an alert's escalation now."""
+    client = Client(ruler_url(url))
+    fingerprint = _find(client, which)
+    alert = client.post(f"/api/v1/lumina/alerts/{fingerprint}/escalate", {"level": level, "by": by})
+    if output is Output.JSON:
+        print_json(alert)
+    else:
+        talk(f"{alert['name']} {fingerprint}: at level {alert['escalation_level']}")
+
+
+@app.command("explain", epilog="example: lumina alerts explain 3fff2c2d7595e046")
+def explain(which: Which, url: Url = None, output: OutputOption = Output.TABLE) -> None:
+    """Say what was or will be sent about an alert, to whom, when and why, or why not."""
+    client = Client(ruler_url(url))
+    found = client.get(f"/api/v1/lumina/alerts/{_find(client, which)}/explain")
+    if output is Output.JSON:
+        print_json(found)
+        return
+    now_ms = SYSTEM_CLOCK.now_ms()
+    rows = [
+        (
+            one["receiver"],
+            one.get("integration", "–"),
+            "–" if one.get("next_ms") is None else f"in {age(one['next_ms'] - now_ms)}",
+            one["why"],
+        )
+        for one in found["receivers"]
+    ]
+    print_table(["RECEIVER", "BY", "NEXT", "WHY"], rows, "nobody hears of it beyond the page and the log")
+    if found["escalation"] is not None:
+        talk(climbing(found["escalation"], now_ms))
+
+
+def climbing(escalation: Any, now_ms: int) -> str:  # noqa: ANN401 - JSON
+    """Where an escalation stands, and who is told next, in a line."""
+    named = f" of {escalation['policy']}" if escalation["policy"] else ""
+    line = f"escalation: level {escalation['level']} of {escalation['levels']}{named}"
+    following = escalation["next"]
+    if following is not None:
+        when = "when nothing holds it" if escalation["held"] else f"in {age(following['at_ms'] - now_ms)}"
+        line += f"; next level {following['level']}: {', '.join(following['to'])}, {when}"
+    return line + (f" ({escalation['why']})" if escalation["why"] else "")
+
+
 def _act(client: Client, which: str, deed: str, body: Any, output: Output) -> None:  # noqa: ANN401 - JSON
     fingerprint = _find(client, which)
     alert = client.post(f"/api/v1/lumina/alerts/{fingerprint}/{deed}", body)

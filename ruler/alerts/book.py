@@ -304,6 +304,12 @@ class Book:
         """What happened after the transition of that number, oldest first."""
         return self._history.after(after_seq, limit)
 
+    def escalations(self) -> list[Transition]:
+        """What moved the escalations of the present alerts since they fired, oldest first for each alert."""
+        with self._lock:
+            present = list(self._shelf.by_fingerprint)
+        return self._history.escalations(present)
+
     def _take(self, posted: PostedAlert, change: Change) -> None:
         labels = Labels(posted.labels)
         earlier = change.posted[labels] if labels in change.posted else self._shelf.posted.get(labels)

@@ -15,6 +15,8 @@ Listener = Callable[[Sequence[Transition]], None]
 AGE_MS_MAX = 400 * 86_400_000
 ROWS_MAX = 500_000
 RESOLVED_MAX = 10_000
+_FIRES = (Happening.FIRING.value, Happening.SEVERITY.value)
+_CLIMBS = (Happening.ESCALATED.value, Happening.REMEDY_FAILED.value, Happening.BREAKER_OPENED.value)
 _IN_ONE_QUERY = 500  # SQLite takes a bounded number of parameters
 
 
@@ -64,20 +66,20 @@ class History:
         return found
 
     def escalations(self, fingerprints: Iterable[str]) -> list[Transition]:
-        """How far the present escalations of these alerts have come: what came after they last fired."""
+        """What moved the escalations of these alerts since they last fired, in order."""
         found = []
         for some in _slices(list(fingerprints)):
             about = timeline.c.fingerprint.in_(some)
             fired = (
                 select(timeline.c.fingerprint, func.max(timeline.c.seq).label("seq"))
-                .where(about, timeline.c.happening == Happening.FIRING.value)
+                .where(about, timeline.c.happening.in_(_FIRES))
                 .group_by(timeline.c.fingerprint)
                 .subquery()
             )
             query = (
                 select(timeline)
                 .join(fired, fired.c.fingerprint == timeline.c.fingerprint)
-                .where(timeline.c.happening == Happening.ESCALATED.value, timeline.c.seq > fired.c.seq)
+                .where(timeline.c.happening.in_(_CLIMBS), timeline.c.seq > fired.c.seq)
                 .order_by(timeline.c.seq)
             )
             found += self._read(query)

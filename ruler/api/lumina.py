@@ -49,6 +49,13 @@ class Resolution(Model):
     by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
 
 
+class Climb(Model):
+    """Somebody calls for the next of an alert's escalation."""
+
+    level: int | None = Field(None, description="which level, from 1; else the next")
+    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
+
+
 class Quiet(Model):
     """Nobody is told of one alert for a while."""
 
@@ -99,13 +106,14 @@ def alerts(ruler: TheRuler, now_ms: NowMs, hours: float = 0, severity: str = "")
 
 
 @router.get("/alerts/{fingerprint}")
-def alert(fingerprint: str, ruler: TheRuler) -> Json:
-    """One alert, with its timeline and what was sent of it. 404: unknown."""
+def alert(fingerprint: str, ruler: TheRuler, now_ms: NowMs) -> Json:
+    """One alert, with its timeline, its escalation and what was sent of it. 404: unknown."""
     found = ruler.book.alert(fingerprint)
+    climb = ruler.delivery.escalation(found, now_ms)
     steps = [transition_json(step) for step in ruler.book.timeline(fingerprint)]
     records = ruler.delivery.notifications(limit=NOTIFICATIONS_MAX, fingerprint=fingerprint)
     sent = [record.json() for record in records]
-    return success({**alert_json(found), "timeline": steps, "notifications": sent})
+    return success({**alert_json(found), "escalation": climb, "timeline": steps, "notifications": sent})
 
 
 @router.get("/alerts/{fingerprint}/explain")
@@ -134,6 +142,12 @@ def unacknowledge(fingerprint: str, body: Resolution, ruler: TheRuler, now_ms: N
 def resolve(fingerprint: str, body: Resolution, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Close an alert; it fires again only after its condition was false once. 404: unknown. 409: ended."""
     return success(alert_json(ruler.book.resolve(fingerprint, _name(who, body.by), now_ms)))
+
+
+@router.post("/alerts/{fingerprint}/escalate")
+def escalate(fingerprint: str, body: Climb, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
+    """Climb to the next escalation level, or to `level`. 404: unknown. 409: not firing, no policy, top."""
+    return success(alert_json(ruler.delivery.escalate(fingerprint, body.level, _name(who, body.by), now_ms)))
 
 
 @router.post("/alerts/{fingerprint}/silence")

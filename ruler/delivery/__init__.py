@@ -10,6 +10,7 @@ decided, until the receiver took it, refused it, or a day has passed.
 
 from ruler.delivery.config import ChannelsConfig, DeliveryConfig
 from ruler.delivery.delivery import Delivery
+from ruler.delivery.escalate import foreseen
 from ruler.delivery.mute import Suppression
 from ruler.delivery.setup import Setup, load_setup, make_setup
 from ruler.delivery.views import DeadLetter, GroupView, NotificationRecord, ReceiverView
@@ -24,6 +25,7 @@ __all__ = [
     "ReceiverView",
     "Setup",
     "Suppression",
+    "foreseen",
     "load_setup",
     "make_setup",
 ]

@@ -12,7 +12,7 @@ from promkit.process import Clock, ClockWatch, Stop, Supervisor
 from ruler.alerts import Alert, Book, Happening, Transition
 from ruler.database import Database
 from ruler.delivery.dispatcher import Dispatcher
-from ruler.delivery.explain import explain
+from ruler.delivery.explain import escalation, explain
 from ruler.delivery.gate import Gate
 from ruler.delivery.message import Message
 from ruler.delivery.mute import Suppression, muted_by
@@ -63,7 +63,9 @@ class Delivery:
             self._own,
         )
         rank = (severities or Severities()).rank
-        self._dispatcher = Dispatcher(setup, book, self._outbox, rank, self._gate, self._sender.wake)
+        self._dispatcher = Dispatcher(
+            setup, book, self._outbox, rank, self._gate, self._sender.wake, self._own
+        )
         self._watch = ClockWatch(clock)
 
     # Joined by main.
@@ -192,7 +194,7 @@ class Delivery:
 
     def receivers_of(self, alert: Alert) -> list[str]:
         """Name the receivers that hear of an alert."""
-        return list(dict.fromkeys(p.route.receiver for p in self._dispatcher.setup.router.places(alert)))
+        return self._dispatcher.routed(alert)
 
     def suppression(self, alert: Alert, now_ms: int) -> Suppression:
         """Say by what an alert is kept back."""
@@ -206,6 +208,17 @@ class Delivery:
         alert = self._book.alert(fingerprint)
         records = self.notifications(limit=100, fingerprint=fingerprint)
         return explain(alert, self._dispatcher, self._outbox, self._gate, records, now_ms)
+
+    def escalate(self, fingerprint: str, level: int | None, by: str, now_ms: int) -> Alert:
+        """Climb to an alert's next escalation level, or to that one, whatever holds it back.
+
+        NotFound: unknown. Conflict: not firing, without a policy, at the top. ConfigError: no such level.
+        """
+        return self._dispatcher.climber.by_hand(fingerprint, level, by, now_ms)
+
+    def escalation(self, alert: Alert, now_ms: int) -> dict[str, Any] | None:
+        """Say how far an alert's escalation has come, and who is told next and when; None: it has none."""
+        return escalation(alert, self._dispatcher, now_ms)
 
     def notifications(self, limit: int = 200, fingerprint: str = "") -> list[NotificationRecord]:
         """Give the records of messages, the latest first."""

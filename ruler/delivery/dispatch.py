@@ -24,9 +24,11 @@ from ruler.delivery.order import by_alert
 
 __all__ = [
     "DEFAULT_TIMING",
+    "ESCALATION_KEY",
     "Due",
     "Group",
     "Member",
+    "Rank",
     "Timing",
     "after_flush",
     "cooldown_ends_ms",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 Rank = Callable[[str], int | None]
+ESCALATION_KEY = "{}/escalation"  # the route key of what a step of an escalation names in `notify`
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,11 @@ class Group:
     def id(self) -> tuple[str, str]:
         """What tells groups apart."""
         return (self.receiver, self.key)
+
+    @property
+    def escalates(self) -> bool:
+        """Whether it is of an escalation's receiver: one alert, told when a step asks for it."""
+        return self.route == ESCALATION_KEY
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from promkit.errors import NotFound
 from promkit.labels import Labels
 from promkit.log import get
+from promkit.own import Registry
 from ruler.alerts import Alert, Book, Happening, Phase, Transition
+from ruler.delivery.climber import Climber
 from ruler.delivery.dispatch import (
     DEFAULT_TIMING,
     Group,
@@ -23,11 +25,12 @@ from ruler.delivery.dispatch import (
     joined,
     pruned,
 )
+from ruler.delivery.escalate import owed
 from ruler.delivery.gate import Gate
-from ruler.delivery.message import Fact, Message, Status, Target
-from ruler.delivery.mute import Inhibitor, Suppression, muted_by
+from ruler.delivery.message import Escalated, Fact, Message, Status, Target
+from ruler.delivery.mute import Inhibitor, Suppression, muted_by, muted_wholly
 from ruler.delivery.outbox import GroupWrite, Outbox, Put, Row
-from ruler.delivery.route import labels_text
+from ruler.delivery.route import Place, labels_text
 from ruler.delivery.setup import Setup
 
 __all__ = ["Dispatcher", "GroupId"]
@@ -75,6 +78,7 @@ class Dispatcher:
         rank: Callable[[str], int | None],
         gate: Gate,
         stored: Callable[[], None],
+        own: Registry,
     ) -> None:
         self.setup = setup
         self._book = book
@@ -83,6 +87,7 @@ class Dispatcher:
         self._gate = gate
         self._stored = stored  # the sender is woken
         self._inhibitor = Inhibitor(setup.inhibit_rules)
+        self.climber = Climber(book, self.held, self.routed, own)
         self._groups: dict[GroupId, Group] = {}
         self._where: dict[str, set[GroupId]] = {}  # fingerprint → the groups it is a member of
         self._wakes: dict[GroupId, int] = {}  # when a cooldown ends before the group's clock
@@ -96,6 +101,7 @@ class Dispatcher:
 
     def hear(self, transitions: Sequence[Transition]) -> None:
         """Note what happened to alerts."""
+        self.climber.hear(transitions)
         with self._lock:
             for transition in transitions:
                 if transition.happening not in _HEARD:
@@ -135,6 +141,7 @@ class Dispatcher:
         with self._lock:
             notes, self._notes = self._notes, _Notes()
         if not self._restored:
+            self.climber.restore()
             self._restore(now_ms)
             self._restored = True
         elif notes.regroup:
@@ -145,6 +152,9 @@ class Dispatcher:
         urgent = set(notes.follow)
         for fingerprint in notes.urgent:
             urgent |= self._where.get(fingerprint, set())
+        ended = [fingerprint for fingerprint, alert in notes.alerts.items() if not alert.firing]
+        for fingerprint in (*self._climb(now_ms), *ended):
+            urgent |= {one for one in self._where.get(fingerprint, set()) if self._groups[one].escalates}
         urgent |= self._opened(notes.opened, now_ms)
         self._let_go(notes.groups - urgent)
         self._flush(urgent, now_ms)
@@ -161,11 +171,19 @@ class Dispatcher:
             for group_id, group in self._groups.items()
         }
         self._wakes = {group_id: wake_ms + step_ms for group_id, wake_ms in self._wakes.items()}
+        self.climber.shift(step_ms)
 
     def _next_ms(self) -> int | None:
         clocks = min((group.next_flush_ms for group in self._groups.values()), default=None)
         wakes = min(self._wakes.values(), default=None)
-        return min((at_ms for at_ms in (clocks, wakes) if at_ms is not None), default=None)
+        steps = self.climber.next_ms()
+        return min((at_ms for at_ms in (clocks, wakes, steps) if at_ms is not None), default=None)
+
+    def _climb(self, now_ms: int) -> set[str]:
+        """Take the steps of escalations that are due → the alerts of which somebody is to be told."""
+        climbed = self.climber.turn(now_ms)
+        self._take([alert for one in climbed if (alert := self._book.alert(one)).firing], now_ms)
+        return climbed
 
     # Members.
 
@@ -209,7 +227,7 @@ class Dispatcher:
         self._put(joined(group, self._timing(group), unknown, now_ms))
 
     def _belongs(self, alert: Alert, group: Group) -> bool:
-        return any(place.id == group.id for place in self.setup.router.places(alert))
+        return any(place.id == group.id for place in self.places(alert))
 
     def _standing(self, fact: Fact, now_ms: int) -> Alert:
         """Give an alert as the book has it; as over, where the book knows it no more."""
@@ -239,7 +257,7 @@ class Dispatcher:
                 news.setdefault(group_id, []).append(alert)
             if not alert.firing:
                 continue
-            for place in self.setup.router.places(alert):
+            for place in self.places(alert):
                 if place.id not in inside:
                     news.setdefault(place.id, []).append(alert)
                 if place.id not in self._groups:
@@ -351,7 +369,12 @@ class Dispatcher:
         waiting = row.content if row is not None and isinstance(row.content, Message) else None
         told = self._outbox.told(target.key, group.key)
         tried = row is not None and row.attempts > 0
-        found = due(target, timing, members, told, waiting, now_ms, self._rank, group.labels, tried=tried)
+        known = (told, waiting, now_ms, self._rank, group.labels)
+        if group.escalates:
+            asked = next((self._asked(group, member.alert) for member in members), None)
+            found = owed(target, timing, members, asked, *known, tried=tried)
+        else:
+            found = due(target, timing, members, *known, tried=tried)
         message, put, drop = found.message, None, None
         if row is None:
             put = Put(target, message) if message is not None else None
@@ -375,7 +398,14 @@ class Dispatcher:
         except NotFound:
             return replace(alert, phase=Phase.RESOLVED, ends_ms=now_ms, updated_ms=now_ms)
 
+    def _asked(self, group: Group, alert: Alert) -> Escalated | None:
+        """Give what the group's receiver was last to be told of an escalated alert."""
+        return self.climber.asked(alert.fingerprint).get(group.receiver)
+
     def _kept_back(self, group: Group, alert: Alert, now_ms: int) -> bool:
+        if group.escalates and alert.firing:
+            asked = self._asked(group, alert)
+            return asked is None or (not asked.by and bool(self.held(alert, now_ms)))
         places = {place.id: place.route for place in self.setup.router.places(alert)}
         route = places.get(group.id)
         if route is None and alert.firing:
@@ -392,6 +422,27 @@ class Dispatcher:
             silenced_by=tuple(self._book.silenced_by(labels, now_ms)),
             inhibited_by=self._inhibitor.inhibited_by(labels),
         )
+
+    def places(self, alert: Alert) -> list[Place]:
+        """Say which groups an alert belongs to."""
+        return self.setup.router.places(alert, self.climber.asked(alert.fingerprint))
+
+    def routed(self, alert: Alert) -> list[str]:
+        """Name the receivers that an alert's routes and channels reach, whatever its escalation asks."""
+        return list(dict.fromkeys(place.route.receiver for place in self.setup.router.places(alert)))
+
+    def held(self, alert: Alert, now_ms: int) -> str:
+        """Say what keeps an alert from being escalated; "": nothing."""
+        taken = alert.escalation is None or alert.escalation.until == "ack"
+        if taken and alert.acknowledged is not None:
+            return f"acknowledged by {alert.acknowledged.by}"
+        if alert.optional and alert.no_data:
+            return "without data, which is normal for its rule"
+        if not self._gate.is_open(alert, self._inhibitor, now_ms):
+            return "starting up: its rule was not evaluated so far"
+        routes = [place.route for place in self.setup.router.places(alert)]
+        muted = muted_wholly(routes, self.setup.intervals, now_ms)
+        return replace(self.suppression(alert.labels, now_ms), muted_by=muted).text
 
     def _owed(self, group: Group) -> frozenset[str]:
         """Give the fingerprints whose end some target is still owed."""

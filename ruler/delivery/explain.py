@@ -1,21 +1,22 @@
 """What was or will be sent about an alert, to whom, when and why, or why not. Read only."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from promkit.duration import format_duration
 from ruler.alerts import Alert
-from ruler.delivery.dispatch import Group, Timing
+from ruler.delivery.dispatch import ESCALATION_KEY, Group, Timing
 from ruler.delivery.dispatcher import Dispatcher
 from ruler.delivery.gate import Gate
-from ruler.delivery.message import Status, Told
+from ruler.delivery.message import Escalated, Status, Told
 from ruler.delivery.mute import muted_by
 from ruler.delivery.outbox import Outbox, Row
 from ruler.delivery.route import Place
 from ruler.delivery.setup import Integration
 from ruler.delivery.views import NotificationRecord
 
-__all__ = ["explain"]
+__all__ = ["escalation", "explain"]
 
 
 def explain(
@@ -30,14 +31,18 @@ def explain(
     suppression = dispatcher.suppression(alert.labels, now_ms)
     setup, groups = dispatcher.setup, dispatcher.groups()
     receivers = []
-    for place in setup.router.places(alert):
+    for place in dispatcher.places(alert):
         group = groups.get(place.id)
         muting = muted_by(place.route, setup.intervals, now_ms)
         for way in setup.integrations.get(place.route.receiver, ()):
             told = outbox.told(way.target.key, place.key).get(alert.fingerprint)
             row = outbox.waiting(way.target.key, place.key)
-            because = _kept_back(suppression.silenced_by, suppression.inhibited_by, muting)
+            because = replace(suppression, muted_by=muting).text
             next_ms, why = _next(alert, place.route.timing, group, told, row, because, now_ms)
+            asked = dispatcher.climber.asked(alert.fingerprint).get(place.route.receiver)
+            if place.route.key == ESCALATION_KEY and asked is not None and alert.firing and row is None:
+                held = "" if asked.by else dispatcher.held(alert, now_ms)
+                next_ms, why = _escalated(asked, told, held)
             receivers.append(_receiver(place, way, group, told, row, next_ms, why))
         if not setup.integrations.get(place.route.receiver):
             receivers.append({"receiver": place.route.receiver, "why": "it reaches nobody: shown and logged"})
@@ -49,18 +54,50 @@ def explain(
         "silenced_by": list(suppression.silenced_by),
         "inhibited_by": list(suppression.inhibited_by),
         "starting_up": gate.opens_ms(now_ms) is not None,
+        "escalation": escalation(alert, dispatcher, now_ms),
         "receivers": receivers,
         "notifications": [record.json() for record in records],
     }
 
 
-def _kept_back(silences: Sequence[str], inhibitors: Sequence[str], muting: Sequence[str]) -> str:
-    reasons = [
-        f"silenced by {', '.join(silences)}" if silences else "",
-        f"inhibited by {', '.join(inhibitors)}" if inhibitors else "",
-        f"muted by {', '.join(muting)}" if muting else "",
-    ]
-    return "; ".join(reason for reason in reasons if reason)
+def escalation(alert: Alert, dispatcher: Dispatcher, now_ms: int) -> dict[str, Any] | None:
+    """Say where an alert's escalation stands, as JSON values; None: it has none."""
+    standing = dispatcher.climber.standing(alert)
+    if standing.policy is None:
+        return None
+    following = standing.following
+    held = dispatcher.held(alert, now_ms) if alert.firing else ""
+    return {
+        "policy": standing.policy.name,
+        "until": standing.policy.until,
+        "level": alert.escalation_level,
+        "levels": len(standing.policy.steps),
+        "told_ms": standing.climb.told_ms,
+        "held": held,
+        "next": None
+        if following is None
+        else {
+            "level": following.level,
+            "number": following.number,
+            "at_ms": max(following.due_ms, now_ms),
+            "to": list(following.notify),
+        },
+        "why": _climbing(alert, held, following is not None),
+    }
+
+
+def _climbing(alert: Alert, held: str, more: bool) -> str:  # noqa: FBT001 - a fact, not a switch
+    if not alert.firing:
+        return "it climbs while the alert fires"
+    if not more:
+        return "at the top: nobody is left to be told"
+    return f"held back: {held}; a step that is due is told once that is over" if held else ""
+
+
+def _escalated(asked: Escalated, told: Told | None, held: str) -> tuple[int | None, str]:
+    if told is not None and told.status is Status.FIRING and told.fact.escalated == asked:
+        return None, f"told: {asked.text}"
+    return None, held or f"to be told: {asked.text}"
 
 
 def _receiver(

@@ -2,19 +2,20 @@
 
 Target    one integration of a receiver: `ops/webhook[0]`
 Fact      an alert as one message tells it
+Escalated why an escalation tells a receiver of it
 Told      what a target knows of an alert, as it last accepted it
 Message   the content of an outbox row: facts and why; it is rendered when it is sent
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 from promkit.labels import EMPTY, Labels
 from ruler.alerts import Alert
 
-__all__ = ["Fact", "Message", "Reason", "Status", "Target", "Told"]
+__all__ = ["Escalated", "Fact", "Message", "Reason", "Status", "Target", "Told"]
 
 
 class Status(StrEnum):
@@ -32,6 +33,7 @@ class Reason(StrEnum):
     ALL_RESOLVED = "all alerts resolved"
     SOME_RESOLVED = "some alerts resolved"
     REPEAT = "repeat interval elapsed"
+    ESCALATED = "escalated"  # ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,31 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalated:
+    """A step of an escalation, as its receivers are told of it."""
+
+    at_ms: int
+    level: int
+    levels: int
+    number: int = 1  # the how many-eth time that the level is told
+    policy: str = ""  # "": one without a name
+    why: str = ""  # of a step out of turn
+    by: str = ""  # the person who asked for it; nothing holds it back
+
+    @property
+    def text(self) -> str:
+        """Say it in a message's title."""
+        again = f", time {self.number}" if self.number > 1 else ""
+        policy = f" of {self.policy}" if self.policy else ""
+        said = [
+            f"escalated to level {self.level} of {self.levels}{policy}{again}",
+            self.why,
+            f"by {self.by}" if self.by else "",
+        ]
+        return "; ".join(part for part in said if part)
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """An alert as one message tells it."""
 
@@ -70,6 +97,7 @@ class Fact:
     rule: str = ""
     reason: str = ""
     no_data: bool = False
+    escalated: Escalated | None = None  # where an escalation tells it
 
     @classmethod
     def of(cls, alert: Alert) -> "Fact":
@@ -105,18 +133,20 @@ class Fact:
             "rule": self.rule,
             "reason": self.reason,
             "no_data": self.no_data,
+            "escalated": None if self.escalated is None else asdict(self.escalated),
         }
 
     @classmethod
     def of_json(cls, row: Mapping[str, Any]) -> "Fact":
         """Read what `to_json` gave."""
-        value = row["value"]
+        value, escalated = row["value"], row.get("escalated")
         return cls(
             **{
                 **row,
                 "status": Status(row["status"]),
                 "labels": Labels(row["labels"]),
                 "value": None if value is None else float(value),
+                "escalated": None if escalated is None else Escalated(**escalated),
             }
         )
 

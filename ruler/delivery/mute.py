@@ -9,7 +9,7 @@ from ruler.alerts import Alert
 from ruler.delivery.intervals import TimeInterval
 from ruler.delivery.route import Route
 
-__all__ = ["InhibitRule", "Inhibitor", "Suppression", "muted_by"]
+__all__ = ["InhibitRule", "Inhibitor", "Suppression", "muted_by", "muted_wholly"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,16 @@ class Suppression:
 
     def __bool__(self) -> bool:
         return bool(self.silenced_by or self.inhibited_by or self.muted_by)
+
+    @property
+    def text(self) -> str:
+        """Say it; "" where nothing keeps it back."""
+        named = {
+            "silenced": self.silenced_by,
+            "inhibited": self.inhibited_by,
+            "muted": self.muted_by,
+        }
+        return "; ".join(f"{how} by {', '.join(names)}" for how, names in named.items() if names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,14 @@ def muted_by(route: Route, intervals: Mapping[str, Sequence[TimeInterval]], now_
     if route.actives and not any(_holds(intervals[name], now_ms) for name in route.actives):
         return route.actives
     return ()
+
+
+def muted_wholly(
+    routes: Iterable[Route], intervals: Mapping[str, Sequence[TimeInterval]], now_ms: int
+) -> tuple[str, ...]:
+    """Name what mutes all of these routes now; () while one of them is open."""
+    muting = [muted_by(route, intervals, now_ms) for route in routes]
+    return tuple(dict.fromkeys(name for names in muting for name in names)) if all(muting) else ()
 
 
 def _holds(intervals: Sequence[TimeInterval], now_ms: int) -> bool:

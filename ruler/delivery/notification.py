@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from promkit.labels import EMPTY, Labels
-from ruler.delivery.message import Fact, Status
+from ruler.delivery.message import Escalated, Fact, Status
 from ruler.delivery.texts import Texts, context
 from ruler.template import TemplateError
 
@@ -47,6 +47,11 @@ class Notification:
         return Status.FIRING if firing else Status.RESOLVED
 
     @property
+    def escalated(self) -> Escalated | None:
+        """The step of an escalation that this message is."""
+        return next((fact.escalated for fact in self.facts if fact.escalated is not None), None)
+
+    @property
     def common_labels(self) -> Labels:
         """The labels that all its alerts share."""
         return Labels(common(fact.labels for fact in self.facts))
@@ -79,7 +84,9 @@ class Notification:
             return self.letter.text or self.letter.subject
         named = [f"{fact.labels['alertname']} {fact.labels}" for fact in self.facts[:_PLAIN_ALERTS_MAX]]
         more = len(self.facts) - len(named)
-        return f"[{self.status.value.upper()}] " + "; ".join(named) + (f"; and {more} more" if more else "")
+        escalated = f" ({self.escalated.text})" if self.escalated is not None else ""
+        said = "; ".join(named) + (f"; and {more} more" if more else "")
+        return f"[{self.status.value.upper()}] {said}{escalated}"
 
 
 _PLAIN_ALERTS_MAX = 10

@@ -1,17 +1,19 @@
 """Which receivers hear of an alert, and in which group. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promkit.labels import Labels
 from promkit.matcher_text import format_matchers, go_quote
 from promkit.matchers import Matcher
 from ruler.alerts import Alert
-from ruler.delivery.dispatch import DEFAULT_TIMING, Timing
+from ruler.delivery.dispatch import DEFAULT_TIMING, ESCALATION_KEY, Timing
 
 __all__ = ["CHANNEL_KEY", "Place", "Route", "Router", "group_key", "labels_text"]
 
 CHANNEL_KEY = "{}/channel"  # the route key of what a rule names in `channels`
+# Each escalated alert is a group of its own, told at once; the interval is for what a receiver refused.
+_ESCALATION_TIMING = Timing(wait_ms=0, interval_ms=60_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +87,29 @@ class Place:
 
 
 class Router:
-    """The tree, and the channels that rules name beside it."""
+    """The tree, and beside it the channels that rules name and the receivers that escalations do."""
 
     def __init__(self, root: Route, channels: Mapping[str, Route]) -> None:
         self.root = root
         self._channels = channels  # name → the route of its own that the channel is told by
-        self._by_id = {(route.receiver, route.key): route for route in root.walk()}
-        self._by_id.update({(route.receiver, route.key): route for route in channels.values()})
+        self._escalations = {
+            name: Route(ESCALATION_KEY, name, _ESCALATION_TIMING, group_by_all=True) for name in channels
+        }
+        own = (*channels.values(), *self._escalations.values())
+        self._by_id = {(route.receiver, route.key): route for route in (*root.walk(), *own)}
 
-    def places(self, alert: Alert) -> list[Place]:
-        """Say which groups an alert belongs to; a receiver that routing reaches is told once."""
+    def places(self, alert: Alert, escalated: Iterable[str] = ()) -> list[Place]:
+        """Say which groups an alert belongs to; a receiver that routing reaches is told once.
+
+        `escalated`: the receivers that its escalation has asked for.
+        """
         routes = [] if alert.channels_only else self.root.match(alert.labels)
         reached = {route.receiver for route in routes}
         for name in alert.channels:
             if name in self._channels and name not in reached:
                 reached.add(name)
                 routes.append(self._channels[name])
+        routes.extend(self._escalations[name] for name in escalated if name in self._escalations)
         places: dict[tuple[str, str], Place] = {}
         for route in routes:
             labels = route.group_labels(alert.labels)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from promkit.errors import ConfigError
 from promkit.labels import Labels
-from ruler.delivery.message import Fact, Status
+from ruler.delivery.message import Escalated, Fact, Status
 from ruler.template import (
     ALERTMANAGER,
     Instant,
@@ -85,7 +85,7 @@ def _since(now_ms: int) -> Callable[..., object]:
     return since
 
 
-# What templates see: Alertmanager's template.Data.
+# What templates see: Alertmanager's template.Data, and one field of ours: the escalation's step, or nil.
 
 
 def context(notification: "Notification") -> Struct:
@@ -99,6 +99,7 @@ def context(notification: "Notification") -> Struct:
         common_annotations=notification.common_annotations,
         external_url=notification.external_url,
         reason=notification.reason,
+        escalated=notification.escalated,
     )
 
 
@@ -112,6 +113,7 @@ def _data(
     common_annotations: Mapping[str, str],
     external_url: str,
     reason: str,
+    escalated: Escalated | None,
 ) -> Struct:
     alerts = [_alert(fact) for fact in facts]
 
@@ -133,6 +135,22 @@ def _data(
             "CommonLabels": Pairs(common_labels),
             "CommonAnnotations": Pairs(common_annotations),
             "ExternalURL": external_url,
+            "Escalation": None if escalated is None else _escalation(escalated),
+        },
+    )
+
+
+def _escalation(escalated: Escalated) -> Struct:
+    return Struct(
+        "Escalation",
+        {
+            "Level": escalated.level,
+            "Levels": escalated.levels,
+            "Number": escalated.number,
+            "Policy": escalated.policy,
+            "Reason": escalated.why,
+            "By": escalated.by,
+            "Text": escalated.text,
         },
     )
 
@@ -171,6 +189,7 @@ def _sample(*statuses: Status) -> Struct:
         common_annotations={},
         external_url="http://localhost",
         reason="first notification",
+        escalated=Escalated(0, level=1, levels=2, policy="on-call"),
     )
 
 

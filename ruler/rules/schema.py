@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from promkit.config import DurationMs, Model, Ratio, field
 from ruler.rules.rule import Comparison, Parameter
@@ -55,16 +56,29 @@ Breaches = Annotated[str, AfterValidator(_breaches)]
 class EscalationStepConfig(Model):
     """One step of an escalation."""
 
-    after: DurationMs = field(0, description="How long after the step before (the first: after firing).")
+    after: DurationMs = field(
+        0, description="How long after the step before was last told (the first: after firing)."
+    )
     notify: tuple[str, ...] = field(description="Channels or receivers to tell.", min_length=1)
     repeat: int = field(1, description="How often in all, `after` apart.", ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _repeats_are_apart(self) -> "EscalationStepConfig":
+        if self.repeat > 1 and not self.after:
+            raise PydanticCustomError(
+                "unit",
+                "repeats, and repeats are `after` apart: give it, or write the repeats as a further step",
+            )
+        return self
 
 
 class EscalationConfig(Model):
     """Who is told one after another, until somebody has it in hand."""
 
     until: Literal["ack", "resolved"] = field("ack", description="What ends it early.")
-    steps: tuple[EscalationStepConfig, ...] = field(description="From first to last.", min_length=1)
+    steps: tuple[EscalationStepConfig, ...] = field(
+        description="From first to last, 20 at most.", min_length=1, max_length=20
+    )
 
 
 class NoDataConfig(Model):

@@ -114,6 +114,7 @@ def alert_page(fingerprint: str, ruler: TheRuler, now_ms: NowMs) -> HTMLResponse
         target=target,
         timeline=ruler.book.timeline(fingerprint)[-LISTED_MAX:],
         suppression=ruler.delivery.suppression(alert, now_ms),
+        escalation=ruler.delivery.escalation(alert, now_ms),
         told=ruler.delivery.explain(fingerprint, now_ms)["receivers"],
         notifications=ruler.delivery.notifications(limit=50, fingerprint=fingerprint),
         runs=[run for run in ruler.remediation.runs(LISTED_MAX) if run.fingerprint == fingerprint],

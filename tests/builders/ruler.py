@@ -65,6 +65,7 @@ class ARuler:
         engine = Engine(self.store, promql_options(()))
         self.book = Book(database, settings.severities, settings.external_url)
         self.delivery = Delivery(settings.delivery, self.book, database, self.clock)
+        self.book.listen(self.delivery.hear)
         remediation = Remediation(settings.config.remediation, self.book, database, engine, self.clock)
         self.events = Events(self.clock.at_ms)
         self.dashboards = Dashboards(database, settings.base)

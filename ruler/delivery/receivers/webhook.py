@@ -2,10 +2,11 @@
 
 POST url {version, groupKey, truncatedAlerts, receiver, status, notification_reason, alerts: [{status, labels,
 annotations, startsAt, endsAt, generatorURL, fingerprint}], groupLabels, commonLabels, commonAnnotations,
-externalURL, lumina: {key, attempt, late, owedSince, alerts: {fingerprint: {severity, value, rule, …}}}}
+externalURL, lumina: {key, attempt, late, owedSince, escalation: {policy, level, levels, number, reason, by},
+alerts: {fingerprint: {severity, value, rule, …}}}}
 
-`lumina` is there for alerts of our own rules and for late messages. Any 2xx is a yes. The header
-Idempotency-Key (as lumina.key) is the same for repeats of the same message.
+`lumina` is there for alerts of our own rules, and for late messages and those of an escalation. Any 2xx is a
+yes. The header Idempotency-Key (as lumina.key) is the same for repeats of the same message.
 """
 
 import json
@@ -20,7 +21,7 @@ from pydantic import model_validator
 from promkit.config import DurationMs, field, reveal
 from promkit.errors import ConfigError
 from ruler.delivery.http_config import HttpConfig
-from ruler.delivery.message import Fact
+from ruler.delivery.message import Escalated, Fact
 from ruler.delivery.notification import Notification, common
 from ruler.delivery.receiver import HttpRequest, Receiver, Text
 from ruler.delivery.receivers.common import ReceiverModel, SecretUrl
@@ -82,16 +83,30 @@ def payload(config: Config, notification: Notification) -> dict[str, Any]:
 
 def _ours(notification: Notification, facts: tuple[Fact, ...]) -> dict[str, Any]:
     """Tell what Alertmanager has no words for; nothing, where it has words for all."""
-    if not notification.late and not any(fact.rule for fact in facts):
+    escalated = notification.escalated
+    if not notification.late and escalated is None and not any(fact.rule for fact in facts):
         return {}
+    step = {} if escalated is None else {"escalation": _escalation(escalated)}
     return {
         "lumina": {
             "key": notification.key,
             "attempt": notification.attempt,
             "late": notification.late,
             "owedSince": rfc3339(notification.created_ms),
+            **step,
             "alerts": {fact.fingerprint: _more(fact) for fact in facts},
         }
+    }
+
+
+def _escalation(escalated: Escalated) -> dict[str, Any]:
+    return {
+        "policy": escalated.policy,
+        "level": escalated.level,
+        "levels": escalated.levels,
+        "number": escalated.number,
+        "reason": escalated.why,
+        "by": escalated.by,
     }
 
 

@@ -1,9 +1,11 @@
 """Our own API: what people do to alerts, what was sent and done, health and report."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tests.builders.ruler import ARuler
+from tests.builders.ruler import ARuler, a_ruler_in_memory
 
 BASE = "/api/v1/lumina"
 
@@ -161,3 +163,38 @@ def test_explanations(reading: ARuler) -> None:
     assert told["phase"] == "firing"
     assert told["receivers"][0]["receiver"] == "ui"
     assert reading.get(f"{BASE}/alerts/0123456789abcdef/explain").status == 404
+
+
+# Escalations.
+
+ESCALATING = {
+    "channels": {"webhook": {"url": "http://127.0.0.1:9/"}},
+    "escalations": {"on-call": {"steps": [{"after": "1m", "notify": ["webhook"]}]}},
+}
+ESCALATED = {
+    "rules": [
+        {"id": "a", "metric": "up", "condition": "lt", "threshold": 1, "escalation": "on-call"},
+        {"id": "b", "metric": "up", "condition": "lt", "threshold": 2},
+    ]
+}
+
+
+def test_a_person_escalates(tmp_path: Path) -> None:
+    with a_ruler_in_memory(tmp_path, ESCALATING, ESCALATED) as ruler:
+        ruler.feed(("up", {}, 0))
+        ruler.evaluate()
+        path = f"{BASE}/alerts/{ruler.alert('a').fingerprint}"
+        coming = ruler.get(path).data["escalation"]
+        assert (coming["level"], coming["levels"], coming["next"]["to"]) == (0, 1, ["webhook"])
+        assert ruler.post(f"{path}/escalate", {"level": 2}).status == 400
+        answer = ruler.post(f"{path}/escalate", {"by": "ann"}).data
+        assert answer["escalation_level"] == 1
+        row = ruler.get(path).data["timeline"][-1]
+        assert (row["happening"], row["detail"]["by"], row["detail"]["to"]) == ("escalated", "ann", "webhook")
+        again = ruler.post(f"{path}/escalate", {"by": "ann"})
+        assert again.status == 409
+        assert "at the top" in again.json["error"]
+        explained = ruler.get(f"{path}/explain").data["escalation"]
+        assert (explained["next"], explained["why"]) == (None, "at the top: nobody is left to be told")
+        assert ruler.post(f"{BASE}/alerts/{ruler.alert('b').fingerprint}/escalate", {}).status == 409
+        assert ruler.post(f"{BASE}/alerts/0123456789abcdef/escalate", {}).status == 404

@@ -167,6 +167,33 @@ def test_an_acknowledged_and_silenced_alert_says_so(tmp_path: Path) -> None:
         assert "in 1 h" in listed
 
 
+def test_an_alert_that_escalates_says_its_level_and_who_is_told_next(tmp_path: Path) -> None:
+    config = {
+        "channels": {"webhook": {"url": "http://127.0.0.1:9/"}},
+        "escalations": {
+            "on-call": {"steps": [{"notify": ["webhook"]}, {"after": "10m", "notify": ["webhook"]}]}
+        },
+    }
+    rules = {"rules": [{**RULES["rules"][0], "escalation": "on-call", "channels": []}]}
+    with a_ruler_in_memory(tmp_path, config, rules) as ruler:
+        ruler.feed(("cpu_ratio", {"host": "a"}, 0.9))
+        ruler.evaluate()
+        ruler.delivery.settled(["cpu"])
+        ruler.delivery.turn()
+        path = f"/alerts/{ruler.alert('CPU High').fingerprint}"
+        text = ruler.get(path).text
+        assert "level 1 of 2" in text
+        assert "in 10 min" in text
+        assert f'data-api="/api/v1/lumina{path}/escalate"' in text
+        assert "escalated to level 1" in ruler.get("/alerts").text
+        ruler.post(f"/api/v1/lumina{path}/acknowledge", {"by": "ann"})
+        assert "held back: acknowledged by ann" in ruler.get(path).text
+        ruler.post(f"/api/v1/lumina{path}/escalate", {"by": "ann"})
+        text = ruler.get(path).text
+        assert "at the top: nobody is left to be told" in text
+        assert "/escalate" not in text
+
+
 def test_a_rule_that_is_off_can_be_turned_on(tmp_path: Path) -> None:
     with a_ruler_in_memory(tmp_path, rules=RULES) as ruler:
         assert 'aria-label="Turn off CPU High"' in ruler.get("/rules").text
