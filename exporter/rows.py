@@ -188,12 +188,14 @@ def _float(value: str | float | Decimal, place: str) -> float:
 
 
 def label_text(value: object, label: str) -> str:
-    """A value as a label's; "": the label is absent. Unavailable: too long for one."""
+    """A value as a label's; "": the label is absent. Unavailable: too long for one, or of many parts."""
     match value:
         case None:
             text = ""
         case bool():
             text = str(value).lower()
+        case list() | dict():
+            raise Unavailable(f"label {label} is {type(value).__name__}, no text")
         case _:
             text = str(value)
     if len(text) > TEXT_LENGTH_MAX:

@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 
 from exporter.collector import Kind, Needs
-from exporter.collectors import access_log, cpu, disk, host, http, memory, network, process, push, sql
+from exporter.collectors import (
+    access_log,
+    cpu,
+    disk,
+    host,
+    http,
+    json,
+    memory,
+    network,
+    postgres,
+    process,
+    push,
+    sql,
+)
 
 __all__ = ["KINDS"]
 
@@ -17,5 +30,7 @@ KINDS: Sequence[Kind] = (
     Kind("http", http.Settings, http.Http, many=True),
     Kind("access_log", access_log.Settings, access_log.AccessLog, many=True),
     Kind("sql", sql.Settings, sql.Sql, many=True, needs=Needs("sqlalchemy", "sql")),
+    Kind("json", json.Settings, json.Json, many=True, needs=Needs("jmespath", "json")),
+    Kind("postgres", postgres.Settings, postgres.Postgres, many=True, needs=Needs("psycopg", "postgres")),
     Kind("push", push.Settings, push.Push, on=True),
 )

@@ -22,17 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
+from exporter.asking import AS_USUAL, BasicAuth, Contexts, Tls, authorization, check_headers, check_url
 from exporter.collector import APP_EVERY_MS, Context
 from exporter.collector import Settings as Common
-from exporter.settings import ByteSize, DurationMs, Name, Option, Pattern, compiled, revealed
-from promkit.errors import Unavailable
+from exporter.settings import ByteSize, DurationMs, Name, Option, Pattern, compiled
 from promkit.exposition import Family, counter, gauge
 from promkit.log import get
 from promkit.secret import Secret
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
     from exporter.probe import Answer, Target
 
 __all__ = ["Http", "Settings", "families", "verdict"]
@@ -54,24 +52,6 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """How the server is checked."""
-
-    ca_file: Annotated[Path | None, Option("Certificates to trust instead of the system's.")] = None
-    server_name: Annotated[str, Option("The name the certificate must have (default: the URL's host).")] = ""
-    insecure_skip_verify: Annotated[bool, Option("Take any certificate; its expiry is then unknown.")] = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BasicAuth:
-    """User and password."""
-
-    username: Annotated[str, Option("User's name.")]
-    password: Annotated[Secret | None, Option("Password.")] = None
-    password_file: Annotated[Path | None, Option("File with the password.")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Common):
     """One URL."""
 
@@ -87,7 +67,7 @@ class Settings(Common):
     bearer_token_file: Annotated[Path | None, Option("File with the token.")] = None
     basic_auth: Annotated[BasicAuth | None, Option("User and password.")] = None
     expect: Annotated[Expect, Option("What makes an answer a good one.")] = Expect()
-    tls: Annotated[Tls, Option("How the server is checked.")] = Tls()
+    tls: Annotated[Tls, Option("How the server is checked.")] = AS_USUAL
     redirects_max: Annotated[int, Option("Redirects to follow; 0: none is.", ge=0, le=20)] = 5
     body_bytes_max: Annotated[ByteSize, Option("The rest of a body is not read.", ge=0, le=2**26)] = (
         1024 * 1024
@@ -103,17 +83,8 @@ class Settings(Common):
 
     def __post_init__(self) -> None:
         """ValueError: what does not fit."""
-        try:
-            parts = urlsplit(self.url)
-            good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            good = False
-        if not good or any(sign <= " " for sign in self.url):
-            raise ValueError("`url` must be http://… or https://…")
-        if "@" in parts.netloc:
-            raise ValueError("`url` must not hold a password: see `basic_auth`")
-        if any("\n" in text or "\r" in text for pair in self.headers.items() for text in pair):
-            raise ValueError("`headers` must not hold line breaks")
+        check_url(self.url)
+        check_headers(self.headers)
 
 
 class Http:
@@ -129,7 +100,7 @@ class Http:
         self._probe = probe
         self._failures = dict.fromkeys(REASONS, 0)
         self._last = ""
-        self._context: tuple[int, SSLContext] | None = None  # of a CA file's time of change
+        self._tls = Contexts(settings.tls, probe.tls_context)
 
     def collect(self, now_ms: int) -> list[Family]:
         del now_ms
@@ -150,7 +121,10 @@ class Http:
         return self._probe.Target(
             settings.url,
             settings.method,
-            {**_authorization(settings), **settings.headers},
+            {
+                **authorization(settings.bearer_token, settings.bearer_token_file, settings.basic_auth),
+                **settings.headers,
+            },
             settings.body.encode(),
             settings.redirects_max,
             settings.body_bytes_max,
@@ -158,21 +132,6 @@ class Http:
             self._tls,
             settings.tls.server_name,
         )
-
-    def _tls(self) -> "SSLContext":
-        """How to check servers: kept, for reading all certificates takes 20 ms, until the file changes."""
-        tls = self._settings.tls
-        path = tls.ca_file
-        try:
-            changed_ns = path.stat().st_mtime_ns if path else 0
-            if self._context is None or changed_ns != self._context[0]:
-                context = self._probe.tls_context(
-                    str(path) if path else None, verify=not tls.insecure_skip_verify
-                )
-                self._context = (changed_ns, context)
-        except OSError as error:
-            raise Unavailable(f"cannot read {path}: {error.strerror or error}") from error
-        return self._context[1]
 
 
 def verdict(answer: "Answer", expect: Expect) -> tuple[str, str]:
@@ -243,17 +202,3 @@ def shown_url(url: str) -> str:
 
 def _known(at: Mapping[str, str], value: float | None) -> Sequence[tuple[Mapping[str, str], float]]:
     return [] if value is None else [(at, float(value))]
-
-
-def _authorization(settings: Settings) -> Mapping[str, str]:
-    token = revealed(settings.bearer_token, settings.bearer_token_file)
-    if token:
-        return {"Authorization": f"Bearer {token}"}
-    basic = settings.basic_auth
-    if basic is None:
-        return {}
-    from base64 import b64encode  # noqa: PLC0415 - as above
-
-    password = revealed(basic.password, basic.password_file) or ""
-    pair = f"{basic.username}:{password}".encode()
-    return {"Authorization": f"Basic {b64encode(pair).decode()}"}

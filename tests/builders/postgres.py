@@ -5,7 +5,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import psycopg
 from tests.builders.processes import Process, free_port, running
 from tests.peers import peer
 
-__all__ = ["Postgres", "postgres"]
+__all__ = ["Postgres", "postgres", "standby_of"]
 
 READY_S = 30.0
 
@@ -50,18 +50,39 @@ def postgres(*settings: str) -> Iterator[Postgres]:
     program = peer("postgres")
     # Not in a test's own folder: the server's user must be able to reach it.
     with tempfile.TemporaryDirectory(prefix="lumina-postgres-", ignore_cleanup_errors=True) as folder:
-        data, port = Path(folder) / "data", free_port()
+        data = Path(folder) / "data"
         as_user = _unprivileged(Path(folder))
         initdb = [*as_user, str(program.parent / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres"]
         subprocess.run(
             [*initdb, "--no-sync", "-E", "UTF8", "--locale=C"], check=True, capture_output=True, timeout=60
         )
-        given = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", *settings]
-        flags = [word for setting in given for word in ("-c", setting)]
-        with running([*as_user, program, "-D", data, "-p", port, *flags]) as process:
-            server = Postgres(port, Path(folder), process)
-            _wait(server)
+        with _serving(Path(folder), settings) as server:
             yield server
+
+
+@contextmanager
+def standby_of(primary: Postgres) -> Iterator[Postgres]:
+    """Start a server that follows another one."""
+    with tempfile.TemporaryDirectory(prefix="lumina-standby-", ignore_cleanup_errors=True) as folder:
+        copy = [str(peer("postgres").parent / "pg_basebackup"), "-D", str(Path(folder) / "data"), "-R"]
+        source = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres", "-c", "fast", "--no-sync"]
+        subprocess.run(
+            [*_unprivileged(Path(folder)), *copy, *source], check=True, capture_output=True, timeout=60
+        )
+        with _serving(Path(folder), ()) as server:
+            yield server
+
+
+@contextmanager
+def _serving(folder: Path, settings: Sequence[str]) -> Iterator[Postgres]:
+    port = free_port()
+    given = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", *settings]
+    flags = [word for setting in given for word in ("-c", setting)]
+    argv = [*_unprivileged(folder), peer("postgres"), "-D", folder / "data", "-p", port, *flags]
+    with running(argv) as process:
+        server = Postgres(port, folder, process)
+        _wait(server)
+        yield server
 
 
 def _unprivileged(folder: Path) -> list[str]:

@@ -19,6 +19,12 @@ FOLDER = ROOT / "exporter" / "collectors"
 NEEDED = {
     "http": {"name": "a", "url": "http://127.0.0.1:1/"},
     "access_log": {"name": "a", "path": "/nonexistent/access.log"},
+    "json": {
+        "name": "a",
+        "url": "http://127.0.0.1:1/",
+        "queries": [{"metrics": [{"name": "business_n", "value": "n"}]}],
+    },
+    "postgres": {"name": "a", "dsn": "postgresql://127.0.0.1:1/a"},
     "sql": {
         "name": "a",
         "dsn": "sqlite:////nonexistent/a.db",

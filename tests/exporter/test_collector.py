@@ -25,4 +25,4 @@ def test_default_cadences() -> None:
 
 
 def test_what_runs_without_being_asked() -> None:
-    assert {kind.name for kind in KINDS if not kind.on} == {"http", "access_log", "sql"}
+    assert {kind.name for kind in KINDS if not kind.on} == {"http", "access_log", "json", "postgres", "sql"}

@@ -57,6 +57,12 @@ def test_label_text(value: object, text: str) -> None:
         label_text("a" * 1_001, "x")
 
 
+@pytest.mark.parametrize("value", [[1], {"a": 1}])
+def test_no_label(value: object) -> None:
+    with pytest.raises(Unavailable, match="label x is"):
+        label_text(value, "x")
+
+
 def a_row(labels: Mapping[str, str] | None = None, **found: object) -> Row:
     return Row(labels or {}, found)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.asking import BasicAuth, Tls
 from exporter.collector import Context
-from exporter.collectors.http import BasicAuth, Expect, Http, Settings, Tls, families, shown_url, verdict
+from exporter.collectors.http import Expect, Http, Settings, families, shown_url, verdict
 from exporter.probe import Answer, Failure
 from promkit.errors import Unavailable
 from promkit.secret import Secret
