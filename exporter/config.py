@@ -8,7 +8,7 @@ from pathlib import Path
 from types import GenericAlias
 from typing import TYPE_CHECKING, Annotated, Any
 
-from exporter.collector import Claim, Source
+from exporter.collector import Claim, Kind, Source
 from exporter.collectors import KINDS
 from exporter.settings import Name, Option
 
@@ -31,16 +31,26 @@ class Component:
     ]
 
 
+_TAKEN = {"json"}  # names that every pydantic model has itself
+
+
+def _attribute(kind: Kind) -> str:
+    """The field of a kind's settings."""
+    return f"{kind.name}_" if kind.name in _TAKEN else kind.name
+
+
 def _collectors() -> type:
     """A dataclass with a field for each kind."""
     fields: list[tuple[str, Any, Any]] = []  # an annotation and a default each, as make_dataclass takes them
     for kind in KINDS:
         if kind.many:
-            option = Option(f"Each item is a source of its own: {kind.summary}")
-            fields.append((kind.name, Annotated[GenericAlias(tuple, (kind.settings, ...)), option], ()))
+            alias = kind.name if kind.name in _TAKEN else None
+            option = Option(f"Each item is a source of its own: {kind.summary}", alias=alias)
+            kept_as = GenericAlias(tuple, (kind.settings, ...))
+            fields.append((_attribute(kind), Annotated[kept_as, option], ()))
         else:
             option = Option(f"false: off; true: on; or its settings: {kind.summary}")
-            fields.append((kind.name, Annotated[kind.settings | bool, option], kind.on))
+            fields.append((_attribute(kind), Annotated[kind.settings | bool, option], kind.on))
     return dataclasses.make_dataclass(
         "Collectors",
         fields,
@@ -122,7 +132,7 @@ def _placed(config: Config) -> Sequence[tuple[Sequence[str | int], Source]]:
     found: list[tuple[Sequence[str | int], Source]] = []
     for kind in KINDS:
         at = ("collectors", kind.name)
-        settings = getattr(config.collectors, kind.name)
+        settings = getattr(config.collectors, _attribute(kind))
         if kind.many:
             found.extend(
                 ((*at, number), Source(f"{kind.name}/{one.name}", kind, one))
