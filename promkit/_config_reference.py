@@ -37,7 +37,7 @@ _SPECIAL: dict[object, tuple[str, Callable[[Any], str]]] = {
 class Option:
     """One key. `default` is as it would be written in YAML, or "" where the key is required or has none."""
 
-    path: str  # scrape_configs[].job_name, channels.<name>
+    path: str  # scrape_configs[].job_name, channels.<name>, actions.<name> (docker).verb
     type: str
     default: str
     unit: str
@@ -50,17 +50,49 @@ def reference(model: type[Model]) -> list[Option]:
     return list(_options(model, "", (model,)))
 
 
-def _options(model: type[Model], prefix: str, above: tuple[type[Model], ...]) -> Iterator[Option]:
-    for name, info in model.model_fields.items():
+def _options(
+    model: type[Model], prefix: str, above: tuple[type[Model], ...], names: Sequence[str] | None = None
+) -> Iterator[Option]:
+    for name in model.model_fields if names is None else names:
+        info = model.model_fields[name]
         path = f"{prefix}{info.alias or name}"
         extra = info.json_schema_extra
         unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
         default = _default(info)
         word = _word(info.annotation, info.metadata)
         yield Option(path, word, default, unit, info.description or "", info.is_required())
+        grouped: dict[str, list[type[Model]]] = {}
         for suffix, inner in _models(info.annotation):
             if inner not in above:
-                yield from _options(inner, f"{path}{suffix}.", (*above, inner))
+                grouped.setdefault(f"{path}{suffix}", []).append(inner)
+        for place, models in grouped.items():
+            yield from _union(models, place, above)
+
+
+def _union(models: Sequence[type[Model]], place: str, above: tuple[type[Model], ...]) -> Iterator[Option]:
+    """The keys of models of which one stands in a place; where a key tells them apart, told apart by it."""
+    tag = next((name for name in models[0].model_fields if all(_tag(one, name) for one in models)), None)
+    if tag is None or len(models) == 1:
+        for model in models:
+            yield from _options(model, f"{place}.", (*above, model))
+        return
+    told = [{name: _same(info) for name, info in one.model_fields.items()} for one in models]
+    shared = [name for name in told[0] if all(told[0][name] == one.get(name) for one in told)]
+    yield from _options(models[0], f"{place}.", (*above, models[0]), shared)
+    for model in models:
+        own = [name for name in model.model_fields if name not in {tag, *shared}]
+        yield from _options(model, f"{place} ({_tag(model, tag)}).", (*above, model), [tag, *own])
+
+
+def _tag(model: type[Model], name: str) -> str | None:
+    """The one text that a key of a model can be."""
+    info = model.model_fields.get(name)
+    values = get_args(info.annotation) if info and get_origin(info.annotation) is Literal else ()
+    return values[0] if len(values) == 1 and isinstance(values[0], str) else None
+
+
+def _same(info: FieldInfo) -> tuple[Any, ...]:
+    return info.annotation, repr(info.default), info.description
 
 
 def _default(info: FieldInfo) -> str:  # noqa: PLR0911 - a kind of value a return

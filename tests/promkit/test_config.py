@@ -436,7 +436,13 @@ def test_the_reference_lists_every_key() -> None:
         "actions": "mapping of mapping",
     }
     assert options["size"].default == "10GiB"
-    assert "actions.<name>.unit" in options
+    assert options["actions.<name> (systemd).kind"].type == "one of systemd"
+    assert {path for path in options if path.startswith("actions.<name> (")} == {
+        "actions.<name> (systemd).kind",
+        "actions.<name> (systemd).unit",
+        "actions.<name> (command).kind",
+        "actions.<name> (command).argv",
+    }
     assert options["notify"].type == "text or mapping or list of mapping"
     assert all(option.description for option in options.values())
 
