@@ -1,7 +1,7 @@
 """What an action is: a kind's record of functions, the plan they pass on, and what came of it.
 
     config, parameters → plan (pure) → execute → result
-                          └─ undo (pure) → plan of the way back, or None
+                          └──────────────── + → undo (pure) → plan of the way back, or None
 
 The plan is what the dry run prints, the audit keeps and `execute` receives, so they cannot differ. It is
 plain JSON inside: a plan that was stored before a crash is read back after it.
@@ -15,22 +15,9 @@ from typing import Any
 
 from ruler.rules.rule import Parameter
 
-__all__ = ["AVAILABLE", "Action", "Outcome", "Parameters", "Plan", "Result", "available"]
+__all__ = ["Action", "Outcome", "Parameters", "Plan", "Result"]
 
 Parameters = Mapping[str, Parameter]
-
-# The kinds that can be written in ruler.yml: those of `actions.KINDS`.
-AVAILABLE = ("command",)
-# Designed and not built: refused by name, so that nobody looks for a spelling mistake.
-LATER = ("docker", "kubernetes", "postgres", "process", "systemd", "webhook")
-
-
-def available(kind: object) -> object:
-    """Refuse a kind of action that is not there, before its keys are looked at."""
-    if kind in AVAILABLE:
-        return kind
-    what = "is not available yet" if kind in LATER else "is unknown"
-    raise ValueError(f"{kind!r} {what}: available kinds: {', '.join(AVAILABLE)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +58,7 @@ class Result:
     text: str = ""
     output: str = ""
     took_ms: int = 0
+    before: Mapping[str, Any] = field(default_factory=dict)  # JSON; what it found, for the way back
 
     @property
     def ok(self) -> bool:
@@ -96,11 +84,11 @@ class Action:
     plan(config, name, parameters): ConfigError for what the operator did not declare.
     execute(plan, timeout_ms, cancel): blocks until done, `timeout_ms` is over or `cancel` is set, and then no
     process or request of it is left. Never raises for what the world does: that is a result.
-    undo(plan): the plan of the way back, where there is one.
+    undo(plan, result): the plan of the way back from what was done, where there is one. A way back has none.
     """
 
     kind: str
     config: type[Any]  # the pydantic model of its YAML; each kind's functions take its own
     plan: Callable[[Any, str, Parameters], Plan]
     execute: Callable[[Plan, int, Event], Result]
-    undo: Callable[[Plan], Plan | None]
+    undo: Callable[[Plan, Result], Plan | None]

@@ -206,10 +206,9 @@ class Aftermath:
             wish(self.desk.world, connection, alert, run.step + 1, now_ms)
 
     def _way_back(self, run: Run) -> Plan | None:
-        touched = run.result is not None and run.result.touched
-        if run.plan is None or not touched or not self.desk.world.config.enabled:
+        if run.plan is None or run.result is None or not run.result.touched:
             return None
-        return KINDS[run.kind].undo(run.plan)
+        return KINDS[run.kind].undo(run.plan, run.result) if self.desk.world.config.enabled else None
 
 
 def _finding(remedy: Remedy, judgement: Judgement, *, seen: bool | None) -> str:

@@ -4,9 +4,8 @@ remediation:
   enabled: false            # false: a dry run, which says what it would do
   actions:
     restart_service:
-      kind: command
-      argv: [systemctl, restart, '{service}']
-      timeout: 30s
+      kind: systemd
+      verb: restart
       parameters: {service: {enum: [api, worker], target: true}}
 """
 
@@ -19,8 +18,7 @@ from promkit.config import Model, field
 from promkit.errors import ConfigError
 from promkit.labels import Labels
 from ruler.remediation.action import Action, Parameters, Plan
-from ruler.remediation.actions import KINDS
-from ruler.remediation.actions.command import Config as Command
+from ruler.remediation.actions import KINDS, AnyAction
 from ruler.remediation.parameters import check, from_labels, targets_declared
 
 __all__ = ["WELL_KNOWN", "RemediationConfig", "how_to_bind"]
@@ -33,13 +31,13 @@ class RemediationConfig(Model):
     """`remediation` in ruler.yml."""
 
     enabled: bool = field(default=False, description="false: a dry run, which only says what it would do")
-    actions: Mapping[str, Command] = field(
+    actions: Mapping[str, AnyAction] = field(
         default_factory=dict, description="what rules may ask for, by name"
     )
 
     @field_validator("actions")
     @classmethod
-    def _names(cls, actions: Mapping[str, Command]) -> Mapping[str, Command]:
+    def _names(cls, actions: Mapping[str, AnyAction]) -> Mapping[str, AnyAction]:
         for name in actions:
             if not (name.isascii() and name.replace("_", "a").replace("-", "a").isalnum()):
                 raise ValueError(f"not a name for an action: {name!r}: use letters, digits, _ and -")

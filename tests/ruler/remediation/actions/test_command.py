@@ -12,11 +12,13 @@ from pydantic import ValidationError
 
 from promkit.errors import ConfigError
 from ruler.remediation.action import Outcome, Result
-from ruler.remediation.actions.command import COMMAND, OUTPUT_BYTES_MAX, Config
+from ruler.remediation.actions.command import COMMAND, Config
 from ruler.remediation.parameters import Declared
+from ruler.remediation.program import OUTPUT_BYTES_MAX
 
 PYTHON = sys.executable
 ANY_TEXT = Declared(pattern=".*")
+DONE = Result(Outcome.DONE)
 
 
 def a_config(*argv: str, **fields: Any) -> Config:
@@ -144,7 +146,7 @@ def test_cancelled_it_ends_at_once() -> None:
 
 
 def test_who_ignores_the_first_signal_gets_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ruler.remediation.actions.command._GRACE_MS", 200)
+    monkeypatch.setattr("ruler.remediation.program._GRACE_MS", 200)
     stubborn = (
         "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     )
@@ -172,12 +174,12 @@ def test_undo_is_the_declared_way_back_with_the_same_parameters() -> None:
         "scale", "{n}", undo=("scale", "-{n}"), parameters={"n": Declared(type="int", min=1, max=3)}
     )
     plan = COMMAND.plan(config, "scale_up", {"n": 2})
-    back = COMMAND.undo(plan)
+    back = COMMAND.undo(plan, DONE)
     assert plan.text == "scale 2"
     assert back is not None
     assert back.text == "scale -2"
-    assert COMMAND.undo(back) is None
-    assert COMMAND.undo(COMMAND.plan(a_config("scale"), "scale_up", {})) is None
+    assert COMMAND.undo(back, DONE) is None
+    assert COMMAND.undo(COMMAND.plan(a_config("scale"), "scale_up", {}), DONE) is None
 
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
