@@ -8,7 +8,7 @@ import numpy as np
 from lumina.client import Client
 from promkit.labels import Labels
 from ruler.store import Times, Values
-from ruler.ui import HOST, Line, Panel, line_chart, named, steps_ms
+from ruler.ui import HOST, Line, Panel, Style, line_chart, named, steps_ms
 
 __all__ = ["plots"]
 
@@ -30,7 +30,7 @@ def _drawn(client: Client, panel: Panel, figures: Mapping[str, Any]) -> str:
             Line(named(legend, Labels(series["metric"])), _on(times, step_ms, series["values"]))
             for series in answer["result"]
         ]
-    return line_chart(panel.title, times, lines, panel.unit, top=panel.top)
+    return line_chart(panel.title, times, lines, Style(panel.unit, reach=panel.top))
 
 
 def _on(times: Times, step_ms: int, points: list[tuple[float, str]]) -> Values:

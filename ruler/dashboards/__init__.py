@@ -3,6 +3,8 @@
 from ruler.dashboards.dashboard import (
     COLUMNS,
     CONFIG_OF,
+    HEIGHT_MAX,
+    ROWS_MAX,
     Dashboard,
     Kind,
     Look,
@@ -21,6 +23,8 @@ __all__ = [
     "API_FILES",
     "COLUMNS",
     "CONFIG_OF",
+    "HEIGHT_MAX",
+    "ROWS_MAX",
     "Change",
     "Dashboard",
     "DashboardSet",

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 COLUMNS = 24  # of the grid, as Grafana's
-ROWS_MAX = 1000
+ROWS_MAX = 400
 HEIGHT_MAX = 60
 
 

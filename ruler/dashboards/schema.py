@@ -101,7 +101,7 @@ class ConfigKeys(Model):
     unit: str | None = field(
         None,
         max_length=20,
-        description="ratio, bytes, bytes/s, seconds, per second, or a word of yours; else as names tell.",
+        description="ratio, bytes, bytes/s, seconds, per second, per minute, or a word; else as names tell.",
     )
     decimals: int | None = field(None, description="Digits after the point; else three in all.", ge=0, le=9)
     min: float | None = field(None, description="Where the scale begins.")

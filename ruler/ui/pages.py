@@ -12,8 +12,9 @@ from promkit.web import needs
 from promkit.web_config import Role
 from ruler.alerts import Alert
 from ruler.api import NowMs, Ruler, TheRuler, watched_by
+from ruler.ui import dashboards
 from ruler.ui.ahead import ahead
-from ruler.ui.chart import line_chart
+from ruler.ui.chart import Limit, Style, line_chart
 from ruler.ui.panels import HOST, draw, fitting_ms, lines_of
 from ruler.ui.query import answer
 from ruler.ui.rendering import PageRoute, drawn, page
@@ -23,6 +24,7 @@ from ruler.ui.views import alert_order, names_of, rule_views
 __all__ = ["router", "static_files"]
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(needs(Role.VIEWER))], route_class=PageRoute)
+router.include_router(dashboards.router)
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 LISTED_MAX = 200
@@ -139,7 +141,8 @@ def _alert_graph(ruler: Ruler, alert: Alert, now_ms: int) -> str:
         times, lines = lines_of(ruler.engine, watched.metric, now_ms, range_ms)
     except LuminaError:  # the rule is gone, or cannot be evaluated: the rules page says that
         return ""
-    return line_chart(watched.metric, times, lines, unit_of(watched.metric), threshold=watched.threshold)
+    style = Style(unit_of(watched.metric), limits=[Limit(watched.threshold)])
+    return line_chart(watched.metric, times, lines, style)
 
 
 @router.get("/rules")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from promkit.labels import Labels
-from ruler.promql import Engine, Matrix, Vector
-from ruler.store import ABSENT, Times
-from ruler.ui.chart import Line, line_chart
+from ruler.promql import Cancel, Engine, Matrix, Result, Scalar, Vector
+from ruler.store import ABSENT, Times, Values
+from ruler.ui.chart import Line, Style, line_chart
 
-__all__ = ["HOST", "Panel", "draw", "fitting_ms", "lines_of", "named", "steps_ms"]
+__all__ = ["HOST", "Panel", "draw", "fitting_ms", "lines_of", "matrix_of", "named", "steps_ms", "vector_of"]
 
 POINTS = 240
 STEP_MS_MIN = 5_000  # targets are scraped about as often; more points would only draw stairs
@@ -83,32 +83,49 @@ def draw(panel: Panel, engine: Engine, now_ms: int, range_ms: int) -> str:
         lines += found
     if panel.without_idle:
         lines = [line for line in lines if np.nanmax(np.abs(line.values), initial=0) > 0] or lines
-    return line_chart(panel.title, times, lines, panel.unit, top=panel.top)
+    return line_chart(panel.title, times, lines, Style(panel.unit, reach=panel.top))
 
 
 def lines_of(
     engine: Engine, query: str, now_ms: int, range_ms: int, legend: str = ""
 ) -> tuple[Times, list[Line]]:
     """A query's lines: at round instants, so that a refresh moves no point, and at this one."""
-    step_ms = steps_ms(range_ms)
+    times, labels, values = matrix_of(engine, query, now_ms, range_ms, steps_ms(range_ms))
+    names = [named(legend, one) if legend else str(one) for one in labels[:LINES_MAX]]
+    return times, [Line(name, values[:, column]) for column, name in enumerate(names)]
+
+
+def matrix_of(
+    engine: Engine, query: str, now_ms: int, range_ms: int, step_ms: int, cancel: Cancel | None = None
+) -> tuple[Times, Sequence[Labels], Values]:
+    """A query's series at round instants and at this one: times [K], labels [S], values [K, S]."""
     end_ms = now_ms // step_ms * step_ms
-    times: Times = np.arange(end_ms - range_ms, end_ms + 1, step_ms, dtype=np.int64)
-    found: dict[Labels, Line] = {}
-    value = engine.range(query, int(times[0]), int(times[-1]), step_ms).value
-    now = engine.instant(query, now_ms).value
-    times = np.append(times, now_ms)
-    if isinstance(value, Matrix):
-        for column, labels in enumerate(value.labels[:LINES_MAX]):
-            values = np.append(value.values[:, column], ABSENT)
-            found[labels] = Line(named(legend, labels) if legend else str(labels), values)
-    if isinstance(now, Vector):
-        for labels, latest in zip(now.labels, now.values.tolist(), strict=True):
-            if labels not in found and len(found) >= LINES_MAX:
-                break
-            name = named(legend, labels) if legend else str(labels)
-            line = found.setdefault(labels, Line(name, np.full(len(times), ABSENT)))
-            line.values[-1] = latest
-    return times, list(found.values())
+    times: Times = np.arange(end_ms - range_ms // step_ms * step_ms, end_ms + 1, step_ms, dtype=np.int64)
+    value = engine.range(query, int(times[0]), int(times[-1]), step_ms, cancel=cancel).value
+    labels, values = (value.labels, value.values) if isinstance(value, Matrix) else ([], _nothing(times))
+    now_labels, now_values = vector_of(engine.instant(query, now_ms, cancel=cancel))
+    known = {one: column for column, one in enumerate(labels)}
+    new = [one for one in now_labels if one not in known]
+    known |= {one: len(known) + column for column, one in enumerate(new)}
+    whole = np.full((len(times) + 1, len(known)), ABSENT)
+    whole[:-1, : len(labels)] = values
+    whole[-1, [known[one] for one in now_labels]] = now_values
+    return np.append(times, now_ms), list(known), whole
+
+
+def vector_of(result: Result) -> tuple[Sequence[Labels], Values]:
+    """What an instant query gave; a scalar is a series without labels."""
+    match result.value:
+        case Vector(_, labels, values):
+            return labels, values
+        case Scalar(_, value):
+            return [Labels({})], np.array([value])
+        case _:
+            return [], np.empty(0)
+
+
+def _nothing(times: Times) -> Values:
+    return np.empty((len(times), 0))
 
 
 def named(legend: str, labels: Labels) -> str:

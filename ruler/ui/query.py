@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from promkit.errors import LuminaError, QueryError
 from ruler.api import Ruler, float_text
 from ruler.promql import RangeVector, Result, Scalar, String, Vector, caret
-from ruler.ui.chart import line_chart
+from ruler.ui.chart import Style, line_chart
 from ruler.ui.panels import lines_of
 from ruler.ui.units import unit_of
 
@@ -57,7 +57,7 @@ def answer(ruler: Ruler, expr: str, range_ms: int, now_ms: int) -> Answer:
 
 def _graph(ruler: Ruler, expr: str, range_ms: int, now_ms: int) -> str:
     times, lines = lines_of(ruler.engine, expr, now_ms, range_ms)
-    return line_chart(expr, times, lines, unit_of(expr)) if lines else ""
+    return line_chart(expr, times, lines, Style(unit_of(expr))) if lines else ""
 
 
 def _rows(result: Result) -> list[Row]:

@@ -21,6 +21,7 @@ __all__ = ["PageRoute", "drawn", "page"]
 
 NAVIGATION = (
     ("/", "Overview"),
+    ("/dashboards", "Dashboards"),
     ("/alerts", "Alerts"),
     ("/rules", "Rules"),
     ("/targets", "Targets"),

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-__all__ = ["WHOLE", "a_dashboard", "a_widget"]
+__all__ = ["TYPES", "WHOLE", "a_dashboard", "a_widget"]
 
 # Every key, and every type of widget.
 WHOLE = """id: host
@@ -35,6 +35,23 @@ widgets:
     config: {columns: [mount, device]}
   - {type: heatmap, title: Latency, metric: 'sum by (le) (rate(x_bucket[5m]))'}
   - {type: bar, title: Load, metric: system_load1}
+"""
+# Every type of widget, over what a host and the ruler itself measure.
+TYPES = """id: types
+name: Every type
+description: Drawn in every way there is.
+refresh: 5s
+variables: [{name: job, label: job, metric: up, title: Job}]
+widgets:
+  - {type: gauge, title: Memory, metric: system_memory_usage_ratio, position: {x: 0, y: 0, width: 6, height: 5}, config: {rule: high-memory-usage}}
+  - {type: gauge, title: Last scrape, metric: 'max(timestamp(up{job=~"$job"}))', position: {x: 6, y: 0, width: 6, height: 5}, config: {decimals: 9}}
+  - {type: bar, title: Disks, queries: [{expr: max by (mount) (system_disk_usage_ratio), legend: "{mount}"}], position: {x: 12, y: 0, width: 12, height: 5}, config: {thresholds: [{above: 0.9}]}}
+  - {type: line, title: Load, queries: [{expr: system_load1, legend: 1 min}, {expr: system_load5, legend: 5 min}], position: {x: 0, y: 5, width: 12, height: 8}}
+  - {type: line, title: CPU by mode, queries: [{expr: 'sum by (mode) (rate(system_cpu_seconds_total[$__rate_interval]))', legend: "{mode}"}], position: {x: 12, y: 5, width: 12, height: 8}, config: {stacked: true, unit: ratio}}
+  - {type: table, title: Targets, queries: [{expr: 'up{job=~"$job"}', legend: up}, {expr: scrape_duration_seconds, legend: took}], config: {columns: [job], thresholds: [{below: 0, severity: critical}]}}
+  - {type: heatmap, title: Answers, metric: 'sum by (le) (ruler_http_request_duration_seconds_bucket)'}
+  - {type: line, title: Nothing, metric: no_such_metric}
+  - {type: line, title: Fault, metric: system_load1 + on () group_left () up}
 """
 
 

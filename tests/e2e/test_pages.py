@@ -11,6 +11,7 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.builders.dashboards import TYPES
 from tests.builders.e2e import ask, until
 from tests.builders.up import an_up
 from tests.peers import peer
@@ -43,7 +44,18 @@ RULES = {
         }
     ],
 }
-PATHS = ("/", "/alerts", "ALERT", "/rules", "/targets", "/deliveries", "/remediations", "/query?expr=up")
+PATHS = (
+    "/",
+    "/dashboards",
+    "/dashboards/types",
+    "/alerts",
+    "ALERT",
+    "/rules",
+    "/targets",
+    "/deliveries",
+    "/remediations",
+    "/query?expr=up",
+)
 
 
 class Site:
@@ -90,6 +102,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home: Path = tmp_path_factory.mktemp("pages") / "home"
     (home / "rules").mkdir(parents=True)
     (home / "rules" / "once.yml").write_text(yaml.safe_dump(RULES))
+    (home / "dashboards").mkdir()
+    (home / "dashboards" / "types.yml").write_text(TYPES)
     with an_up(home) as up, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
         try:
@@ -143,8 +157,9 @@ def test_tab_reaches_everything_in_order_and_shows_where_it_is(site: Site) -> No
         texts = [one["text"] for one in reached]
         assert texts[0] == "Skip to the content"
         assert texts[1] == "Lumina Monitor"
-        assert [re.sub(r"\d+$", "", text) for text in texts[2:9]] == [
+        assert [re.sub(r"\d+$", "", text) for text in texts[2:10]] == [
             "Overview",
+            "Dashboards",
             "Alerts",
             "Rules",
             "Targets",
@@ -249,3 +264,43 @@ def test_the_front_page_lives(site: Site) -> None:
         page.get_by_role("link", name="AtOnce").click()
         expect(page).to_have_url(re.compile("/rules#"))
         expect(page.locator("tr:target")).to_contain_text("AtOnce")
+
+
+def test_every_type_of_widget_is_drawn_from_what_is_measured(site: Site) -> None:
+    with site.look("/dashboards") as page:
+        page.get_by_role("link", name="Every type").press("Enter")
+        widget = page.locator("section.widget")
+        expect(widget).to_have_count(9)
+        drawn = {
+            "Memory": ".arc path.value",
+            "Disks": ".bars li",
+            "Load": "path.line",
+            "CPU by mode": "path.area",
+            "Targets": "tbody tr",
+            "Answers": ".heat path",
+            "Nothing": "code >> text=no_such_metric",
+            "Fault": ".fault >> text=many-to-many",
+        }
+        for title, what in drawn.items():
+            page.reload()
+            one = widget.filter(has=page.get_by_role("heading", name=title))
+            expect(one.locator(what).first).to_be_attached(timeout=60_000)
+        about = page.get_by_role("button", name="About Memory")
+        about.press("Enter")
+        expect(page.locator(".popover:popover-open")).to_contain_text("system_memory_usage_ratio")
+        page.keyboard.press("Escape")
+        expect(about).to_be_focused()
+
+
+def test_a_dashboard_shows_new_samples_by_itself(site: Site) -> None:
+    with site.look("/dashboards/types?range=6h&var-job=exporter") as page:
+        page.evaluate("document.body.dataset.same = 'page'")
+        widget = page.locator("section.widget", has=page.get_by_role("heading", name="Last scrape"))
+        value = widget.locator(".number b")
+        before = value.inner_text()
+        expect(value).not_to_have_text(before, timeout=30_000)
+        assert page.evaluate("document.body.dataset.same") == "page"
+        page.get_by_role("link", name="24h").click()
+        expect(page).to_have_url(re.compile("range=24h&var-job=exporter"))
+        page.get_by_label("Job").select_option("all")
+        expect(page).to_have_url(re.compile("range=24h&var-job=$"))

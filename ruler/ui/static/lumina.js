@@ -15,7 +15,7 @@ function isDirty(form) {
 function isBusy() {
   const focused = document.activeElement;
   const typing = focused && focused.matches(FIELDS) && focused.closest("main");
-  return document.hidden || typing || !getSelection().isCollapsed || document.querySelector("main :active");
+  return document.hidden || typing || !getSelection().isCollapsed || document.querySelector("main :is(:active, :popover-open)");
 }
 
 // What has the focus, said so that it is found again in the new page.
@@ -131,6 +131,10 @@ document.addEventListener("input", (event) => {
   if (!list) return;
   const wanted = event.target.value.toLowerCase();
   for (const item of document.getElementById(list).children) item.hidden = !item.textContent.toLowerCase().includes(wanted);
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("select[data-send]")) event.target.form.requestSubmit();
 });
 
 remember(document);

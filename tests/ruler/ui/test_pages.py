@@ -47,7 +47,7 @@ RULES: dict[str, Any] = {
     ],
 }
 CONFIG = {"scrape_configs": [{"job_name": "j", "static_configs": [{"targets": ["127.0.0.1:1"]}]}]}
-PAGES = ("/", "/alerts", "/rules", "/targets", "/deliveries", "/remediations", "/query")
+PAGES = ("/", "/dashboards", "/alerts", "/rules", "/targets", "/deliveries", "/remediations", "/query")
 
 
 @pytest.fixture(scope="module")
