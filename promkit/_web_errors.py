@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from promkit._web_access import LoginNeeded
 from promkit.errors import (
     ConfigError,
+    ConfigErrors,
     Conflict,
     Forbidden,
     LimitError,
@@ -50,7 +51,13 @@ def status_of(error: LuminaError) -> int:
 
 
 def plain_error(_status: int, error: LuminaError) -> object:
-    """Write our own APIs' errors: problem, where, remedy, as far as they are known."""
+    """Write our own APIs' errors: problem, where, remedy, as far as they are known; of several, all."""
+    if isinstance(error, ConfigErrors):
+        return {**_parts(error), "faults": [_parts(fault) for fault in error.faults]}
+    return _parts(error)
+
+
+def _parts(error: LuminaError) -> dict[str, object]:
     parts = {
         "error": error.problem,
         "where": str(error.where) if error.where else None,

@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
         _LOG.info("configuration is right", rules=len(settings.rules.rules))
         return 0
     process = Process(options, settings)
-    return run_until_signal(process.supervisor, process.reload_on_signal)
+    return run_until_signal(process.supervisor, process.reload)
 
 
 class Process:
@@ -75,23 +75,22 @@ class Process:
             self.supervisor.stop()
             raise
 
-    def reload(self) -> None:
-        """Read everything anew and swap it in. LuminaError: something is wrong; then nothing changed."""
+    def reload(self, by: str = "") -> None:
+        """Read everything anew and swap it in. LuminaError: something is wrong; then nothing changed.
+
+        `by`: who changed a file over the API.
+        """
         with self._reloading:
+            self._seen = self._files()  # who asks hears what is wrong: the watch need not say it again
             try:
                 settings = read(self._options, os.environ)
                 _say_what_waits(self._settings, settings)
-                self._apply(settings)
+                self._apply(settings, by)
             except LuminaError:
                 self._loop.reload_succeeded = False
                 raise
             self._loop.reload_succeeded = True
         _LOG.info("configuration reloaded", rules=len(settings.rules.rules))
-
-    def reload_on_signal(self) -> None:
-        """Reload; who sends the signal logs what is wrong, so the watch need not say it again."""
-        self._seen = self._files()
-        self.reload()
 
     def _build(self) -> None:
         settings, now_ms = self._settings, self.clock.now_ms()
@@ -137,6 +136,7 @@ class Process:
             started_ms=now_ms,
             events=self._events,
             rule_watch=RuleWatch(self._events),
+            reload=self.reload,
             settings=settings,
             receives_samples=self._options.remote_write,
         )
@@ -192,7 +192,7 @@ class Process:
         self.supervisor.at_end("events", self._events.close)  # before: the server waits for its streams
         return server
 
-    def _apply(self, settings: Settings) -> None:
+    def _apply(self, settings: Settings, by: str = "") -> None:
         """Hand a configuration to all rooms. What may fail is tried before anything is swapped."""
         now_ms = self.clock.now_ms()
         self._delivery.reload(settings.delivery, now_ms)
@@ -203,7 +203,7 @@ class Process:
         self._loop.apply(settings.rules.groups, now_ms)
         self._scraper.apply(settings.config.global_, settings.config.scrape_configs)
         self._ruler.settings = settings
-        self._ruler.look_at_rules()
+        self._ruler.look_at_rules(by)
         for warning in settings.warnings:
             _LOG.warning("configuration", warning=warning)
         for unset in settings.unset:
@@ -225,10 +225,8 @@ class Process:
     def _watch(self, stop: Stop) -> None:
         """Reload when a file changed; one that is wrong is said once, and what was in force stays."""
         while not stop.wait(WATCH_MS):
-            now = self._files()
-            if now == self._seen:
+            if self._files() == self._seen:
                 continue
-            self._seen = now
             try:
                 self.reload()
             except LuminaError as error:

@@ -39,9 +39,19 @@ from ruler.store import StorageOptions
 from ruler.template import Template, alert_data, compile_alert_text, render_alert_text
 from ruler.workbench import Finding, Surroundings, check_policies, policy_faults
 
-__all__ = ["Settings", "Unset", "policies", "read", "renderer", "rule_context", "surroundings"]
+__all__ = [
+    "API_RULES",
+    "Settings",
+    "Unset",
+    "policies",
+    "read",
+    "renderer",
+    "rule_context",
+    "surroundings",
+]
 
 ACTIONS = "remediation.actions"
+API_RULES = "rules/api.yml"  # what the API writes, beside ruler.yml
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,8 @@ class Settings:
     base: Path  # the folder that paths in ruler.yml are seen from
     files: tuple[str, ...]  # patterns of all files that this was read from
     rules: RuleSet
+    rule_context: RuleContext  # what the rules were held to
+    api_rules: Path | None  # the file that the API writes; None: there is no ruler.yml to stand beside
     dashboards: DashboardSet
     storage: StorageOptions
     state_url: str
@@ -91,7 +103,8 @@ def read(options: argparse.Namespace, env: Mapping[str, str]) -> Settings:
     base = path.parent if path else Path()
     routes = _routes(config, options.alertmanager_config, env)
     delivery = make_setup(routes, config.channels)
-    rules = load_files(config.rule_files, base, rule_context(config, delivery, options.features))
+    context = rule_context(config, delivery, options.features)
+    rules = load_files(config.rule_files, base, context, optional=[API_RULES] if path else [])
     dashboards = load_dashboards(config.dashboard_files, base, optional=[API_FILES] if path else [])
     web = load(options.web_config, WebConfig, env) if options.web_config else WebConfig()
     server_context(web)  # its files are read again when the server starts: here, to refuse them in time
@@ -120,9 +133,11 @@ def read(options: argparse.Namespace, env: Mapping[str, str]) -> Settings:
             *(str(one.absolute()) for one in named if one is not None),
             *config.rule_files,
             *config.dashboard_files,
-            *([API_FILES] if path else []),
+            *([API_FILES, API_RULES] if path else []),
         ),
         rules=rules,
+        rule_context=context,
+        api_rules=base / API_RULES if path else None,
         dashboards=dashboards,
         storage=storage,
         state_url=config.state.url or f"sqlite:///{options.data / 'state.db'}",

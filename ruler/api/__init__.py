@@ -1,8 +1,19 @@
 """How it is shown to programs: Prometheus' API v1, Alertmanager's v2, and our own under /api/v1/lumina/."""
 
-from ruler.api import alertmanager, dashboards, events, history, lumina, prometheus, watching, write
+from ruler.api import (
+    alertmanager,
+    dashboards,
+    events,
+    history,
+    lumina,
+    prometheus,
+    rules,
+    watching,
+    write,
+)
 from ruler.api.context import NowMs, Ruler, TheRuler
 from ruler.api.errors import ENVELOPES
+from ruler.api.rule_views import rule_state
 from ruler.api.watched import watched_by
 from ruler.api.wire import float_text
 
@@ -14,6 +25,7 @@ __all__ = [
     "Ruler",
     "TheRuler",
     "float_text",
+    "rule_state",
     "watched_by",
 ]
 
@@ -26,6 +38,7 @@ ROUTERS = (
     watching.router,
     alertmanager.router,
     lumina.router,
+    rules.router,
     events.router,
     dashboards.router,
     history.router,

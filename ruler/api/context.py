@@ -1,6 +1,8 @@
 """What API and UI see of the running ruler: main fills it, and a reload hands over new parts whole."""
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -41,9 +43,11 @@ class Ruler:
     started_ms: int
     events: Events
     rule_watch: RuleWatch
+    reload: Callable[[str], None]  # reads all files anew; the name is of who changed one
     receives_samples: bool = False
     clock_steps: int = 0
     dashboards_told_ms: int = 0  # when it was last told that there are new values to look at
+    editing: threading.Lock = field(default_factory=threading.Lock)  # whoever writes rules/api.yml
 
     def look_at_rules(self, by: str = "") -> None:
         """Tell of rules that changed since the last look."""

@@ -1,17 +1,15 @@
 """Our own API, /api/v1/lumina/: what people do to alerts, what was sent and done, reports."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
-from pydantic import BeforeValidator, Field
+from fastapi import APIRouter
+from pydantic import Field
 
-from promkit.config import DurationMs, Model
+from promkit.config import Model
 from promkit.errors import ConfigError
 from promkit.matchers import Matcher, MatchOp
-from promkit.web import Identity, needs
-from promkit.web_config import Role
 from ruler.alerts import Alert, Silence, Transition
+from ruler.api.bodies import Json, Operator, Span, named
 from ruler.api.context import NowMs, TheRuler
 from ruler.api.figures import RANGES_MS, health_figures, report_figures
 from ruler.api.wire import iso, success
@@ -21,18 +19,7 @@ __all__ = ["alert_json", "router"]
 
 router = APIRouter(prefix="/api/v1/lumina", tags=["Lumina"])
 
-Json = Any  # a JSON document, its shape said in each docstring
 NOTIFICATIONS_MAX = 200  # with one alert
-Operator = Annotated[Identity, Depends(needs(Role.OPERATOR))]
-
-
-def _with_unit(value: object) -> object:
-    if value is not None and not isinstance(value, str):
-        raise ValueError("write a duration with its unit, as 30m or 2h")
-    return value
-
-
-Span = Annotated[DurationMs, BeforeValidator(_with_unit)]
 
 
 class Acknowledgement(Model):
@@ -78,14 +65,6 @@ class Decision(Model):
     by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
 
 
-class Switch(Model):
-    """Turn a rule on or off without touching its file."""
-
-    enabled: bool
-    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
-    expires: Span | None = Field(None, description="the file's word counts again after this long")
-
-
 class Message(Model):
     """A message of a person's or a program's own, through the outbox."""
 
@@ -128,26 +107,26 @@ def acknowledge(
 ) -> Json:
     """Stop escalation and repeats of a firing alert. 404: unknown. 409: not firing."""
     until_ms = None if body.expires is None else now_ms + body.expires
-    by = _name(who, body.by)
+    by = named(who, body.by)
     return success(alert_json(ruler.book.acknowledge(fingerprint, by, body.comment, now_ms, until_ms)))
 
 
 @router.post("/alerts/{fingerprint}/unacknowledge")
 def unacknowledge(fingerprint: str, body: Resolution, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Take an acknowledgement back. 404: unknown. 409: not acknowledged."""
-    return success(alert_json(ruler.book.unacknowledge(fingerprint, _name(who, body.by), now_ms)))
+    return success(alert_json(ruler.book.unacknowledge(fingerprint, named(who, body.by), now_ms)))
 
 
 @router.post("/alerts/{fingerprint}/resolve")
 def resolve(fingerprint: str, body: Resolution, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Close an alert; it fires again only after its condition was false once. 404: unknown. 409: ended."""
-    return success(alert_json(ruler.book.resolve(fingerprint, _name(who, body.by), now_ms)))
+    return success(alert_json(ruler.book.resolve(fingerprint, named(who, body.by), now_ms)))
 
 
 @router.post("/alerts/{fingerprint}/escalate")
 def escalate(fingerprint: str, body: Climb, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Climb to the next escalation level, or to `level`. 404: unknown. 409: not firing, no policy, top."""
-    return success(alert_json(ruler.delivery.escalate(fingerprint, body.level, _name(who, body.by), now_ms)))
+    return success(alert_json(ruler.delivery.escalate(fingerprint, body.level, named(who, body.by), now_ms)))
 
 
 @router.post("/alerts/{fingerprint}/silence")
@@ -160,7 +139,7 @@ def silence_alert(fingerprint: str, body: Quiet, ruler: TheRuler, now_ms: NowMs,
         starts_ms=now_ms,
         ends_ms=now_ms + body.duration,
         updated_ms=now_ms,
-        by=_name(who, body.by),
+        by=named(who, body.by),
         comment=body.comment,
     )
     return success({"id": ruler.book.silence(silence, now_ms)})
@@ -171,15 +150,6 @@ def timeline(ruler: TheRuler, after: int = 0, limit: int = 1000) -> Json:
     """What happened to all alerts, in order, after a sequence number."""
     found = ruler.book.transitions(after, min(max(limit, 1), 10_000))
     return success([transition_json(step) for step in found])
-
-
-@router.post("/rules/{rule:path}/switch")
-def switch_rule(rule: str, body: Switch, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
-    """Turn a rule on or off, for a time or for good; its file stays as it is. 404: no such rule."""
-    ruler.loop.rule(rule)
-    until_ms = None if body.expires is None else now_ms + body.expires
-    ruler.book.override(rule, body.enabled, _name(who, body.by), now_ms, until_ms)
-    return success({"rule": rule, "enabled": body.enabled})
 
 
 @router.get("/notifications")
@@ -242,7 +212,7 @@ def breakers(ruler: TheRuler) -> Json:
 @router.post("/remediations/breakers/reset")
 def reset_breaker(body: Breaker, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
     """Let a rule's action run again after it failed too often. 404: no such breaker."""
-    ruler.remediation.reset_breaker(body.rule, body.action, _name(who, body.by), now_ms)
+    ruler.remediation.reset_breaker(body.rule, body.action, named(who, body.by), now_ms)
     return success({"rule": body.rule, "action": body.action})
 
 
@@ -256,7 +226,7 @@ def decide(run: int, decision: str, body: Decision, ruler: TheRuler, now_ms: Now
     }
     if decision not in deeds:
         raise ConfigError(f"no such decision: {decision!r}", remedy=f"one of {', '.join(deeds)}")
-    deeds[decision](run, _name(who, body.by), now_ms)
+    deeds[decision](run, named(who, body.by), now_ms)
     return success({"id": run, "decision": decision})
 
 
@@ -340,8 +310,3 @@ def transition_json(step: Transition) -> Json:
         "value": step.alert.value,
         "detail": dict(step.detail),
     }
-
-
-def _name(who: Identity, given: str) -> str:
-    """The login's name, or where nobody logs in the name that was given."""
-    return who.name or given or "anonymous"

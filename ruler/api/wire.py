@@ -3,12 +3,11 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from decimal import Decimal
 
 from promkit.duration import parse_duration
 from promkit.errors import ConfigError, QueryError
-from promkit.instant import format_instant
+from promkit.instant import format_instant, read_instant
 from promkit.labels import Labels
 from ruler.promql import Matrix, RangeVector, Result, Scalar, String, Vector
 from ruler.store import Times, Values, is_absent
@@ -67,15 +66,7 @@ def parse_iso(text: str) -> int | None:
 
     ConfigError: not one.
     """
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise ConfigError(f"not an RFC 3339 time: {text!r}", remedy="write 2026-01-31T12:00:00Z")
-    if instant.year == 1:
-        return None
-    return round(instant.timestamp() * 1000)
+    return None if text.startswith(_YEAR_ZERO[:4]) else read_instant(text)
 
 
 def parse_instant(text: str, name: str) -> int:

@@ -2,7 +2,7 @@
 
 from ruler.rules.build import escalation_of
 from ruler.rules.context import DEFAULT_CHANNELS, RuleContext
-from ruler.rules.edit import put_rule, remove_rule
+from ruler.rules.edit import Deed, add_rule, change_rule, remove_rule, written_rules
 from ruler.rules.evaluation import Breach, Evaluation
 from ruler.rules.format import Exported, export
 from ruler.rules.group import Render, TemplateData, evaluate, recorded
@@ -19,6 +19,7 @@ from ruler.rules.rule import (
     NoData,
     NoDataState,
     OnFailure,
+    Origin,
     Parameter,
     Remedy,
     Rule,
@@ -35,6 +36,7 @@ __all__ = [
     "Breach",
     "Comparison",
     "Condition",
+    "Deed",
     "Escalation",
     "EscalationConfig",
     "EscalationStep",
@@ -46,6 +48,7 @@ __all__ = [
     "NoData",
     "NoDataState",
     "OnFailure",
+    "Origin",
     "Parameter",
     "Remedy",
     "Render",
@@ -57,13 +60,15 @@ __all__ = [
     "TemplateData",
     "Timing",
     "Verify",
+    "add_rule",
+    "change_rule",
     "escalation_of",
     "evaluate",
     "export",
     "inside",
     "load_files",
     "parse_rules",
-    "put_rule",
     "recorded",
     "remove_rule",
+    "written_rules",
 ]

@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 from promkit.config import where
 from promkit.errors import ConfigError, QueryError, Where
+from promkit.instant import read_instant
 from promkit.labels import Labels
 from ruler.promql import Binary, Node, Paren, VectorSelector, comparison, value_type
 from ruler.promql import format as format_query
@@ -17,6 +19,7 @@ from ruler.rules.rule import (
     EscalationStep,
     NoData,
     NoDataState,
+    Origin,
     Rule,
     RuleKind,
     Timing,
@@ -33,8 +36,9 @@ from ruler.rules.schema import (
 from ruler.rules.text import comparing, described, number_text
 from ruler.rules.wish import remedy_of
 
-__all__ = ["Builder", "escalation_of"]
+__all__ = ["API_FILE", "Builder", "escalation_of"]
 
+API_FILE = "api.yml"  # whatever its folder: `check` reads it from elsewhere
 KEEP_AFTER_MS = 900_000  # DESIGN 5.4: 15m by default
 _RISING = {Comparison.GT, Comparison.GE}
 _FALLING = {Comparison.LT, Comparison.LE}
@@ -100,6 +104,7 @@ class Builder:
                 annotations=annotations,
                 severity=written.severity,
                 description=written.description,
+                origin=self._origin(written),
             ),
             comparing_to=(metric, written.metric, condition.comparison, condition.threshold),
         )
@@ -173,6 +178,15 @@ class Builder:
             if written.auto_remediation is None
             else remedy_of(written.auto_remediation, self._faults),
         )
+
+    def _origin(self, written: ShortRule) -> Origin | None:
+        if written.api is None:
+            return None
+        if Path(self._source).name != API_FILE:
+            self.fault(f"'api' is written by the API, into {API_FILE} alone", where(written, "api"))
+        by = written.api
+        changed_ms = None if by.changed is None else read_instant(by.changed)
+        return Origin(by.created_by, read_instant(by.created), by.changed_by, changed_ms)
 
     def _made_id(self, group: str, name: str, labels: Labels) -> str:
         """Key of the state of a rule without an id; equal ones in a file are numbered."""

@@ -37,8 +37,10 @@ class RuleSet:
         return [rule for group in self.groups for rule in group.rules]
 
 
-def load_files(patterns: Iterable[str | Path], base: Path, context: RuleContext) -> RuleSet:
-    """Read all files that the patterns match, as seen from `base`.
+def load_files(
+    patterns: Iterable[str | Path], base: Path, context: RuleContext, *, optional: Iterable[str] = ()
+) -> RuleSet:
+    """Read all files that the patterns match, as seen from `base`; `optional` ones may match nothing.
 
     ConfigError, ConfigErrors: what is wrong in any of them; then none is in force.
     """
@@ -47,10 +49,13 @@ def load_files(patterns: Iterable[str | Path], base: Path, context: RuleContext)
     faults: list[ConfigError] = []
     files: dict[str, Path] = {}
     for pattern in patterns:
-        found = sorted(glob.glob(str(base / pattern)))  # noqa: PTH207 - Prometheus' patterns may be absolute
+        found = _matching(pattern, base)
         if not found:
             doubts.append((Where(str(pattern)), "matches no file"))
-        files.update({str(_shown(Path(name), base)): Path(name) for name in found})
+        files.update(found)
+    for name, path in (pair for pattern in optional for pair in _matching(pattern, base).items()):
+        # Where a pattern has named it otherwise, this is its name.
+        files = {**{k: v for k, v in files.items() if v.resolve() != path.resolve()}, name: path}
     for name, path in files.items():
         try:
             loaded = parse_rules(_read(path, name), name, context)
@@ -121,6 +126,11 @@ def _repeated(groups: Sequence[Group]) -> list[ConfigError]:
 
 def _position(fault: ConfigError) -> tuple[int, int]:
     return (fault.where.line, fault.where.column) if isinstance(fault.where, Where) else (0, 0)
+
+
+def _matching(pattern: str | Path, base: Path) -> dict[str, Path]:
+    found = sorted(glob.glob(str(base / pattern)))  # noqa: PTH207 - Prometheus' patterns may be absolute
+    return {str(_shown(Path(name), base)): Path(name) for name in found}
 
 
 def _shown(path: Path, base: Path) -> Path:

@@ -22,6 +22,7 @@ __all__ = [
     "NoData",
     "NoDataState",
     "OnFailure",
+    "Origin",
     "Parameter",
     "Remedy",
     "Rule",
@@ -168,6 +169,16 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Who made a rule over the API, and who changed it last."""
+
+    created_by: str
+    created_ms: int
+    changed_by: str = ""
+    changed_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. `id` is the key of its state: given (short form), or made of file, group, name and labels."""
 
@@ -193,6 +204,7 @@ class Rule:
     channels_only: bool = False
     escalation: Escalation | None = None
     remedy: Remedy | None = None
+    origin: Origin | None = None  # None: of a file that people write
 
 
 @dataclass(frozen=True, slots=True)

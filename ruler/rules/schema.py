@@ -11,6 +11,8 @@ from pydantic import AfterValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from promkit.config import DurationMs, Model, Ratio, field
+from promkit.errors import ConfigError
+from promkit.instant import read_instant
 from ruler.rules.rule import Comparison, Parameter
 
 __all__ = [
@@ -49,7 +51,16 @@ def numbers_of(breaches: str) -> tuple[int, int]:
     return n, m
 
 
+def _instant(text: str) -> str:
+    try:
+        read_instant(text)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 Id = Annotated[str, AfterValidator(_id)]
+Instant = Annotated[str, AfterValidator(_instant)]  # RFC 3339
 Breaches = Annotated[str, AfterValidator(_breaches)]
 
 
@@ -193,6 +204,15 @@ class GroupConfig(Model):
     rules: tuple[GroupRule, ...] = field((), description="The rules, in order.")
 
 
+class OriginConfig(Model):
+    """Who made and changed a rule over the API."""
+
+    created_by: str = field(description="Who made it.")
+    created: Instant = field(description="When.")
+    changed_by: str = field("", description="Who changed it last.")
+    changed: Instant | None = field(None, description="When.")
+
+
 class ShortRule(AlertKeys):
     """A rule of the short form: `metric condition threshold`."""
 
@@ -206,6 +226,9 @@ class ShortRule(AlertKeys):
     threshold: float = field(description="In the metric's unit; ratios from 0 to 1.")
     duration: DurationMs = field(0, description="Breached this long before it fires.")
     severity: str = field("medium", description="critical, high, medium, low or info.")
+    api: OriginConfig | None = field(
+        None, description="Who made and changed it over the API, which writes this, in rules/api.yml alone."
+    )
 
 
 class RuleFile(Model):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from promkit.duration import format_duration
 from promkit.errors import LuminaError
 from promkit.quantity import quantity
-from ruler.alerts import Alert, Override, Phase
-from ruler.api import Ruler, watched_by
+from ruler.alerts import Alert, Override
+from ruler.api import Ruler, rule_state, watched_by
 from ruler.promql import Scalar, Vector
-from ruler.rules import Comparison, Condition, Group, Rule, RuleKind
+from ruler.rules import Comparison, Condition, Group, Rule
 from ruler.ui.units import unit_of
 
 __all__ = ["RuleView", "alert_order", "meter", "names_of", "rule_views"]
@@ -18,7 +18,6 @@ __all__ = ["RuleView", "alert_order", "meter", "names_of", "rule_views"]
 FRONT_MAX = 20  # rules on the front page
 PRESENT_MAX = 100  # rules whose present value a page asks for
 NAMED_MS, NAMED_MAX = 7 * 86_400_000, 2000
-_GRAVEST = (Phase.FIRING, Phase.RECOVERING, Phase.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +67,7 @@ def _view(
     now_ms: int,
 ) -> RuleView:
     status = ruler.loop.rule_status(rule)
-    enabled = ruler.book.enabled(rule)
     present, breached, fraction = _present(ruler, watched, now_ms, optional=rule.optional)
-    if not enabled:
-        state = "off"
-    elif status.error:
-        state = "error"
-    elif active:
-        phases = {alert.phase for alert in active}
-        state = next((phase.value for phase in _GRAVEST if phase in phases), "inactive")
-    else:
-        state = "inactive"
     threshold = ""
     if watched is not None:
         number = quantity(unit_of(watched.metric))(watched.threshold)
@@ -88,12 +77,12 @@ def _view(
         file=group.file,
         group=group.name,
         watched=watched,
-        enabled=enabled,
+        enabled=ruler.book.enabled(rule),
         present=present,
         threshold=threshold,
         breached=breached,
         fraction=fraction,
-        state=state if rule.kind is RuleKind.ALERT or state == "error" else "recording",
+        state=rule_state(ruler, rule, active),
         health=status.health,
         error=status.error,
         took_ms=status.took_ms,

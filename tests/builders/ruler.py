@@ -59,6 +59,7 @@ class ARuler:
     """The rooms, joined as main does; samples are given, groups evaluated and the clock turned by hand."""
 
     def __init__(self, settings: Settings) -> None:
+        self._options = parse_options([f"--{name}={settings.flags[name]}" for name in ("config", "data")])
         self.clock = HandClock()
         self.store = Store.open(None, settings.storage, self.clock.at_ms)
         database = Database.open("sqlite://")
@@ -88,6 +89,7 @@ class ARuler:
             started_ms=self.clock.at_ms,
             events=self.events,
             rule_watch=RuleWatch(self.events),
+            reload=self.reload,
         )
         remediation.reload(settings.config.remediation, settings.rules.groups)
         self.book.adopt(settings.rules.rules, self.clock.at_ms)
@@ -106,6 +108,14 @@ class ARuler:
         self.app.state.ruler = self.rooms
         self.app.mount("/static", static_files())
         self.url = ""
+
+    def reload(self, by: str = "") -> None:
+        """Read the files anew, as main does."""
+        settings = read(self._options, {})
+        self.book.adopt(settings.rules.rules, self.clock.at_ms)
+        self.loop.apply(settings.rules.groups, self.clock.at_ms)
+        self.rooms.settings = settings
+        self.rooms.look_at_rules(by)
 
     def feed(self, *samples: tuple[str, Mapping[str, str], float]) -> None:
         """Store samples of this instant: metric, labels, value."""

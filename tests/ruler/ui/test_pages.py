@@ -1,5 +1,6 @@
 """The pages' markup: what stands where, and that nothing from outside is markup."""
 
+import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -201,6 +202,16 @@ def test_a_rule_that_is_off_can_be_turned_on(tmp_path: Path) -> None:
         text = ruler.get("/rules").text
         assert 'aria-label="Turn on CPU High"' in text
         assert "off by ann" in text
+
+
+def test_a_rule_of_the_api_says_by_whom(tmp_path: Path) -> None:
+    with a_ruler_in_memory(tmp_path, rules=RULES) as ruler:
+        rule = {"id": "hot", "metric": "t", "condition": "gt", "threshold": 30}
+        assert ruler.post("/api/v1/lumina/rules?by=ann", rule).status == 201
+        ruler.later(60_000)
+        text = ruler.get("/rules").text
+        assert "<h2><code>rules/api.yml</code></h2>" in text
+        assert re.search("made by ann, <time [^>]*>1 min ago</time>", text)
 
 
 VIEWS = {
