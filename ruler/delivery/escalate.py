@@ -114,7 +114,7 @@ def heard(climb: Climb, row: Transition) -> Climb:
             return Climb()
         case Happening.ESCALATED:
             return _told(climb, row)
-        case Happening.REMEDY_FAILED if row.detail.get("escalate") == "true":
+        case Happening.REMEDY_FAILED if row.detail.get("escalate") == "true" and climb.hurried_ms is None:
             return replace(climb, hurried_ms=row.at_ms, why=f"{action} did not help")
         case Happening.BREAKER_OPENED:
             return replace(climb, hurried_ms=row.at_ms, why=f"{action} failed too often: a person is needed")

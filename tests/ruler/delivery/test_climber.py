@@ -10,8 +10,13 @@ from sqlalchemy import Connection
 from promkit.errors import ConfigError, Conflict, NotFound
 from promkit.matcher_text import parse_matchers
 from ruler.alerts import Happening, Silence
-from tests.builders.delivery import Hook, a_setup
+from ruler.delivery import Delivery
+from ruler.remediation import Outcome, Result
+from ruler.rules import OnFailure
+from tests.builders.delivery import HandClock, Hook, a_setup
 from tests.builders.escalation import ANN_THEN_BOB, EscalationHouse, a_policy, a_step, an_escalation_house
+from tests.builders.remediation import House as SickHouse
+from tests.builders.remediation import a_remedy, a_sick_rule
 
 FIRST = ("ann", "1/1", "firing")
 SECOND = ("bob", "2/1", "firing")
@@ -221,6 +226,28 @@ def test_without_a_policy_the_routes_receivers_are_told(hook: Hook) -> None:
     house.say(Happening.REMEDY_FAILED, action="restart", escalate="true")
     house.pass_time(0.2)
     assert house.told() == [("ann", "", "firing"), FIRST]
+
+
+def test_what_remediation_says_is_told(hook: Hook) -> None:
+    """The two rooms together: a restart that fails, and the breaker that opens at the third."""
+    policy = a_policy(a_step(3_600, "ann"), a_step(3_600, "bob"))
+    sick = SickHouse(a_sick_rule(a_remedy(on_failure=OnFailure(escalate=True)), escalation=policy))
+    sick.deeds.outcome = lambda plan: Result(Outcome.FAILED, "exit code 5")
+    clock = HandClock(sick.now_ms)
+    setup = an_escalation_house(hook, policy).setup
+    delivery = Delivery(setup, sick.book, sick.database, clock)
+    sick.book.listen(delivery.hear)
+    delivery.settled([sick.rule.id])
+    sick.breach()
+    for _ in range(120):
+        sick.pass_time()
+        clock.at_ms = sick.now_ms
+        delivery.turn()
+        delivery.send_due()
+    told = [got.json()["lumina"]["escalation"]["reason"] for got in hook.got]
+    assert told[0] == "restart_service did not help"
+    assert "restart_service failed too often: a person is needed" in told
+    assert {got.path for got in hook.got} == {"/ann", "/bob"}
 
 
 # By hand.
