@@ -39,6 +39,7 @@ def _app() -> typer.Typer:
         escalations,
         history,
         query,
+        remediations,
         report,
         rules,
     )
@@ -71,6 +72,7 @@ def _app() -> typer.Typer:
     app.add_typer(dashboards.app, name="dashboards")
     app.add_typer(escalations.app, name="escalations")
     app.add_typer(history.app, name="history")
+    app.add_typer(remediations.app, name="remediations")
     app.add_typer(rules.app, name="rules")
     return app
 

@@ -1,7 +1,5 @@
 """Our own API, /api/v1/lumina/: what people do to alerts, what was sent and done, reports."""
 
-from dataclasses import asdict
-
 from fastapi import APIRouter
 from pydantic import Field
 
@@ -13,7 +11,6 @@ from ruler.api.bodies import Json, Operator, Span, named
 from ruler.api.context import NowMs, TheRuler
 from ruler.api.figures import RANGES_MS, health_figures, report_figures
 from ruler.api.wire import iso, success
-from ruler.remediation import Run
 
 __all__ = ["alert_json", "router"]
 
@@ -49,20 +46,6 @@ class Quiet(Model):
     duration: Span = Field(description="for how long", gt=0)
     by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
     comment: str = Field("", max_length=2000, description="why")
-
-
-class Breaker(Model):
-    """Which breaker."""
-
-    rule: str
-    action: str
-    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
-
-
-class Decision(Model):
-    """Somebody approves, refuses or cancels a remedy."""
-
-    by: str = Field("", max_length=200, description="who; the login's name wins where there is one")
 
 
 class Message(Model):
@@ -181,55 +164,6 @@ def message(body: Message, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Jso
     )
 
 
-@router.get("/remediations")
-def remediations(ruler: TheRuler, limit: int = 200) -> Json:
-    """Runs of remedies, the latest first."""
-    return success([run_json(run) for run in ruler.remediation.runs(min(max(limit, 1), 10_000))])
-
-
-@router.get("/remediations/audit")
-def audit(ruler: TheRuler, limit: int = 200) -> Json:
-    """Every decision about a remedy with its reason, the latest first."""
-    return success([asdict(row) for row in ruler.remediation.audit(min(max(limit, 1), 10_000))])
-
-
-@router.get("/remediations/breakers")
-def breakers(ruler: TheRuler) -> Json:
-    """Breakers that have counted failures in a row; one that is open lets nothing run."""
-    return success(
-        [
-            {
-                "rule": row.rule,
-                "action": row.action,
-                "failures": row.breaker.failures,
-                "opened": None if row.breaker.opened_ms is None else iso(row.breaker.opened_ms),
-            }
-            for row in ruler.remediation.breakers()
-        ]
-    )
-
-
-@router.post("/remediations/breakers/reset")
-def reset_breaker(body: Breaker, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
-    """Let a rule's action run again after it failed too often. 404: no such breaker."""
-    ruler.remediation.reset_breaker(body.rule, body.action, named(who, body.by), now_ms)
-    return success({"rule": body.rule, "action": body.action})
-
-
-@router.post("/remediations/{run}/{decision}")
-def decide(run: int, decision: str, body: Decision, ruler: TheRuler, now_ms: NowMs, who: Operator) -> Json:
-    """`approve`, `refuse` or `cancel` a run. 404: no such run. 409: it is past that."""
-    deeds = {
-        "approve": ruler.remediation.approve,
-        "refuse": ruler.remediation.refuse,
-        "cancel": ruler.remediation.cancel,
-    }
-    if decision not in deeds:
-        raise ConfigError(f"no such decision: {decision!r}", remedy=f"one of {', '.join(deeds)}")
-    deeds[decision](run, named(who, body.by), now_ms)
-    return success({"id": run, "decision": decision})
-
-
 @router.get("/health")
 def health(ruler: TheRuler, now_ms: NowMs) -> Json:
     """S18: critical when a critical alert is active, warning when any is, else healthy; with counts."""
@@ -275,25 +209,6 @@ def alert_json(alert: Alert) -> Json:
         "escalation_level": alert.escalation_level,
         "reason": alert.reason,
         "no_data": alert.no_data,
-    }
-
-
-def run_json(run: Run) -> Json:
-    """A remedy's run."""
-    return {
-        "id": run.id,
-        "rule": run.rule,
-        "alert": run.fingerprint,
-        "action": run.action,
-        "target": run.target,
-        "phase": run.phase.value,
-        "created": iso(run.created_ms),
-        "started": None if run.started_ms is None else iso(run.started_ms),
-        "finished": None if run.finished_ms is None else iso(run.finished_ms),
-        "by": run.by or "ruler",
-        "reason": run.reason,
-        "plan": run.plan and run.plan.to_json(),
-        "result": run.result and run.result.to_json(),
     }
 
 

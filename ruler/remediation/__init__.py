@@ -11,13 +11,14 @@ from ruler.remediation.action import Outcome, Plan, Result
 from ruler.remediation.config import RemediationConfig, how_to_bind
 from ruler.remediation.guard import Breaker
 from ruler.remediation.ledger import AuditRow, BreakerRow
-from ruler.remediation.remediation import Remediation
+from ruler.remediation.remediation import Foreseen, Remediation
 from ruler.remediation.run import Run, RunPhase
 
 __all__ = [
     "AuditRow",
     "Breaker",
     "BreakerRow",
+    "Foreseen",
     "Outcome",
     "Plan",
     "Remediation",

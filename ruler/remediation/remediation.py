@@ -9,15 +9,16 @@ happened while nobody listened.
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from promkit.errors import Conflict, NotFound
+from promkit.errors import ConfigError, Conflict, NotFound
 from promkit.exposition import Family, gauge
-from promkit.labels import EMPTY
+from promkit.labels import EMPTY, Labels
 from promkit.process import SYSTEM_CLOCK, Clock, ClockWatch, Stop, Supervisor
 from ruler.alerts import Alert, Transition
 from ruler.database import Database
 from ruler.remediation import ledger
-from ruler.remediation.action import Outcome, Parameters, Plan, Result
+from ruler.remediation.action import Outcome, Plan, Result
 from ruler.remediation.aftermath import Aftermath
 from ruler.remediation.config import RemediationConfig, how_to_bind
 from ruler.remediation.desk import Desk, World
@@ -29,14 +30,25 @@ from ruler.remediation.run import Run, RunPhase
 from ruler.remediation.runner import Runner
 from ruler.remediation.story import BookDoor, Story
 from ruler.rules import Group
+from ruler.rules.rule import Mode, Remedy
 
-__all__ = ["Remediation"]
+__all__ = ["Foreseen", "Remediation"]
 
 BUSY_MS = 1_000  # between two looks while runs are open
 IDLE_MS = 30_000  # between two readings of the book when nothing was heard
 PRUNE_MS = 3_600_000
 OPEN_MAX = 100  # runs; alerts beyond wait in the book for room, who fires longest first
 SETTLE_MS = 60_000  # after a start, all rules have been evaluated by then
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would be done, or why nothing would."""
+
+    action: str
+    mode: Mode
+    plan: Plan | None
+    problem: str = ""
 
 
 class Remediation:
@@ -165,15 +177,18 @@ class Remediation:
         """False: a dry run."""
         return self._desk.world.config.enabled
 
-    def plan(self, action: str, parameters: Parameters) -> Plan:
-        """What an action would do.
+    def foresee(self, rule: str) -> list[Foreseen]:
+        """What a rule's remedy would do now, and what follows if it does not help; [] where it asks for none.
 
-        ConfigError: unknown, or parameters that are not allowed. NotFound: nothing is bound to the name.
+        It is told for the rule's alert that fires longest, or for none. NotFound: there is no such rule.
         """
-        plan = self._desk.world.config.plan(action, parameters, EMPTY)
-        if plan is None:
-            raise NotFound(f"action {action!r} is not bound", remedy=how_to_bind(action))
-        return plan
+        world = self._desk.world
+        if rule not in world.rules:
+            raise NotFound(f"there is no rule {rule!r}")
+        alert = next((one for one in self._firing().values() if one.rule == rule), None)
+        steps = [world.remedy(rule, step) for step in range(2)]
+        labels = EMPTY if alert is None else alert.labels
+        return [_foreseen(world.config, remedy, labels) for remedy in steps if remedy is not None]
 
     def approve(self, run_id: int, by: str, now_ms: int) -> Run:
         """Start a run that awaits approval. NotFound. Conflict: it cannot start, with the reason."""
@@ -305,3 +320,11 @@ class Remediation:
         self._pruned_ms = now_ms
         with self._database.write() as connection:
             ledger.prune(connection)
+
+
+def _foreseen(config: RemediationConfig, remedy: Remedy, labels: Labels) -> Foreseen:
+    try:
+        plan = config.plan(remedy.action, remedy.parameters, labels)
+    except ConfigError as error:
+        return Foreseen(remedy.action, remedy.mode, None, str(error))
+    return Foreseen(remedy.action, remedy.mode, plan, "" if plan else how_to_bind(remedy.action))

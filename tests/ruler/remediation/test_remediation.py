@@ -454,7 +454,17 @@ def test_rule_loading_refuses_what_the_operator_did_not_allow() -> None:
 
 
 def test_a_plan_can_be_asked_for(house_of: HouseOf) -> None:
-    house = house_of()
-    assert house.remediation.plan("scale_up", {"instances": 1}).text == "scale +1"
-    with pytest.raises(NotFound, match=r"add remediation\.actions\.optimize_memory to ruler\.yml"):
-        house.remediation.plan("optimize_memory", {})
+    failed = OnFailure("optimize_memory")
+    house = house_of(a_remedy(parameters={"service": "{{ $labels.app }}"}, on_failure=failed))
+    first, second = house.remediation.foresee("sick")
+    assert first.plan is None
+    assert "the alert has no label 'app'" in first.problem
+    assert second.problem == "add remediation.actions.optimize_memory to ruler.yml"
+    house.breach({"app": "web"})
+    house.evaluate()
+    first, _ = house.remediation.foresee("sick")
+    assert first.plan is not None
+    assert first.plan.text == "restart web"
+    assert house.did == []
+    with pytest.raises(NotFound, match="there is no rule 'other'"):
+        house.remediation.foresee("other")
