@@ -3,9 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 
-__all__ = ["Write", "quantity", "unit_of_name"]
+__all__ = ["UNITS", "Write", "quantity", "unit_of_name"]
 
 Write = Callable[[float], str]
+# The units that are known; any other is a word that stands behind a number.
+UNITS = ("ratio", "bytes", "bytes/s", "seconds", "per second", "per minute", "")
 _BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _THOUSANDS = ("", "k", "M", "G", "T")
 _RATES = tuple(f"{unit}/s" for unit in _BYTES)

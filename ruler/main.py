@@ -195,10 +195,10 @@ class Process:
     def _apply(self, settings: Settings, by: str = "") -> None:
         """Hand a configuration to all rooms. What may fail is tried before anything is swapped."""
         now_ms = self.clock.now_ms()
+        self._dashboards.adopt(settings.dashboards, now_ms)
         self._delivery.reload(settings.delivery, now_ms)
         self._remediation.reload(settings.config.remediation, settings.rules.groups)
         self._book.adopt(settings.rules.rules, now_ms)
-        self._dashboards.adopt(settings.dashboards, now_ms)
         self._store.require_window(_longest_window_ms(settings.rules))
         self._loop.apply(settings.rules.groups, now_ms)
         self._scraper.apply(settings.config.global_, settings.config.scrape_configs)

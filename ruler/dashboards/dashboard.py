@@ -43,7 +43,7 @@ CONFIG_OF: Mapping[Kind, frozenset[str]] = {
     Kind.BAR: _VALUES | {"min", "max", "limit"},
     Kind.GAUGE: _VALUES | {"min", "max", "limit"},
     Kind.TABLE: _VALUES | {"columns", "limit"},
-    Kind.HEATMAP: frozenset({"unit", "limit", "legend"}),
+    Kind.HEATMAP: frozenset({"unit", "decimals", "limit", "legend"}),
 }
 
 

@@ -21,7 +21,7 @@ from promkit import log
 from promkit.errors import ConfigError, Conflict, NotFound, Unavailable
 from promkit.files import remove, write_whole
 from ruler.dashboards.dashboard import Dashboard
-from ruler.dashboards.load import DASHBOARDS_MAX, DashboardSet, parse_dashboard
+from ruler.dashboards.load import DASHBOARDS_MAX, DashboardSet, load_dashboards, parse_dashboard
 from ruler.dashboards.write import as_text
 from ruler.database import Database
 from ruler.database import dashboards as rows
@@ -115,9 +115,18 @@ class Dashboards:
             _LOG.debug("a view is not stored", dashboard=id_, error=error)
 
     def adopt(self, found: DashboardSet, now_ms: int) -> None:
-        """Put these in force, as files say. Unavailable: state cannot be written; the old stay in force."""
+        """Put these in force, as files say; those of the API as they are now, for it may have written since.
+
+        ConfigError, ConfigErrors, Unavailable: a file is faulty, state cannot be written; the old stay.
+        """
         with self._lock:
-            changes = self._take({one.id: one for one in found.dashboards}, "", now_ms)
+            every = {one.id: one for one in found.dashboards if not _is_in_folder(one)}
+            for own in self._read_own():
+                if own.id in every:
+                    taken = f"dashboard id {own.id!r} is taken already at {every[own.id].where}"
+                    raise ConfigError(taken, own.where, "rename one")
+                every[own.id] = own
+            changes = self._take(every, "", now_ms)
         self._tell(changes)
 
     def create(self, written: Mapping[str, Any], by: str, now_ms: int) -> Kept:
@@ -162,6 +171,11 @@ class Dashboards:
             kept = {key: one.dashboard for key, one in self._all.items() if key != id_}
             changes = self._take(kept, by, now_ms, lambda: remove(path))
         self._tell(changes)
+
+    def _read_own(self) -> Sequence[Dashboard]:
+        if self._folder is None:
+            return ()
+        return load_dashboards([], self._folder, optional=[API_FILES]).dashboards
 
     def _made(self, written: Mapping[str, Any]) -> Dashboard:
         """As it would be read from its file, so that faults are told of that."""
@@ -223,6 +237,10 @@ class Dashboards:
         for change in changes:
             for listener in self._listeners:
                 listener(change)
+
+
+def _is_in_folder(dashboard: Dashboard) -> bool:
+    return dashboard.where.source.startswith(f"{API_FOLDER}/")
 
 
 def _is_own(dashboard: Dashboard) -> bool:

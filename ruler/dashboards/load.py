@@ -29,32 +29,33 @@ def load_dashboards(patterns: Iterable[str], base: Path, *, optional: Iterable[s
 
     ConfigError, ConfigErrors: what is wrong in any of them; then none is in force.
     """
-    files: dict[str, Path] = {}
-    warnings: list[str] = []
-    faults: list[ConfigError] = []
-    for pattern, must_match in [*((one, True) for one in patterns), *((one, False) for one in optional)]:
-        found = sorted(glob.glob(str(base / pattern)))  # noqa: PTH207 - patterns may be absolute
-        if must_match and not found:
-            warnings.append(f"{pattern}: matches no file")
-        files.update({str(_shown(Path(name), base)): Path(name) for name in found})
+    needed = {pattern: _matching(pattern, base) for pattern in patterns}
+    warnings = tuple(f"{pattern}: matches no file" for pattern, found in needed.items() if not found)
+    files = [*needed.values(), *(_matching(pattern, base) for pattern in optional)]
     loaded: dict[str, Dashboard] = {}
-    for name, path in files.items():
+    faults: list[ConfigError] = []
+    for name, path in {name: path for found in files for name, path in found.items()}.items():
         try:
             one = parse_dashboard(_read(path, name), name)
-        except ConfigErrors as errors:
-            faults += errors.faults
         except ConfigError as error:
-            faults.append(error)
-        else:
-            if one.id in loaded:
-                taken = f"dashboard id {one.id!r} is taken already at {loaded[one.id].where}"
-                faults.append(ConfigError(taken, one.where, "rename one"))
-            loaded[one.id] = one
+            if path.exists():  # else it was removed since it was found
+                faults += error.faults if isinstance(error, ConfigErrors) else [error]
+            continue
+        if one.id in loaded:
+            taken = f"dashboard id {one.id!r} is taken already at {loaded[one.id].where}"
+            faults.append(ConfigError(taken, one.where, "rename one"))
+        loaded[one.id] = one
     if len(loaded) > DASHBOARDS_MAX:
         faults.append(ConfigError(f"{len(loaded)} dashboards: at most {DASHBOARDS_MAX}"))
     if faults:
         raise ConfigErrors(faults) if len(faults) > 1 else faults[0]
-    return DashboardSet(tuple(loaded[id_] for id_ in sorted(loaded)), tuple(warnings))
+    return DashboardSet(tuple(loaded[id_] for id_ in sorted(loaded)), warnings)
+
+
+def _matching(pattern: str, base: Path) -> dict[str, Path]:
+    """Files by the names that faults call them."""
+    found = sorted(glob.glob(str(base / pattern)))  # noqa: PTH207 - patterns may be absolute
+    return {str(_shown(Path(name), base)): Path(name) for name in found}
 
 
 def parse_dashboard(text: str, source: str) -> Dashboard:

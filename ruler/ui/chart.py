@@ -10,12 +10,13 @@ from html import escape
 
 import numpy as np
 
+from promkit.quantity import UNITS as KNOWN_UNITS
 from promkit.quantity import Write, quantity
 from ruler.store import Times, Values, is_absent
 from ruler.ui.frame import UNITS, Frame, inside, instants, level, tick
 from ruler.ui.units import ticks
 
-__all__ = ["Limit", "Line", "Style", "line_chart", "swatch"]
+__all__ = ["LEGEND_MAX", "Limit", "Line", "Style", "line_chart", "swatch"]
 
 HEIGHT = 180  # pixels
 COLOURS = 8  # classes c0 … c7
@@ -69,7 +70,10 @@ def line_chart(title: str, times: Times, lines: Sequence[Line], style: Style) ->
     marks = [mark for mark in ticks(low, high, style.unit) if _fits(mark, style)] or [low, high]
     frame = Frame(int(times[0]), int(times[-1]), min(low, *marks), max(high, *marks), style.height)
     write = quantity(style.unit, style.decimals)
-    scale = "".join(tick(frame.y(mark), write(mark)) for mark in marks)
+    short = (
+        write if style.unit in KNOWN_UNITS else quantity("", style.decimals)
+    )  # a word does not fit each tick
+    scale = "".join(tick(frame.y(mark), short(mark)) for mark in marks)
     grid = "".join(f'<line class="grid" x2="100%" {level(frame.y(mark))}/>' for mark in marks)
     near = [limit for limit in style.limits if frame.low <= limit.value <= frame.high]
     bands = "".join(_band(frame, limit) for limit in near) if style.bands else ""

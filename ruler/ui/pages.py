@@ -53,6 +53,7 @@ def front_page(ruler: TheRuler, now_ms: NowMs) -> HTMLResponse:
         range_ms=range_ms,
         rules=rule_views(ruler, now_ms, thresholds_only=True),
         rules_total=len(rules),
+        dashboards_total=len(ruler.dashboards.all()),
         ahead=[(one, rules.get(one.rule)) for one in ahead(ruler.engine, now_ms)],
         alerts=alert_order(ruler, firing)[:LISTED_MAX],
         suppressions=_suppressions(ruler, firing, now_ms),

@@ -18,6 +18,7 @@ from exporter.schema import model_of
 from promkit.config import Model, parse
 from promkit.web_config import WebConfig
 from ruler.config import RulerConfig
+from ruler.dashboards import parse_dashboard
 from ruler.delivery import DeliveryConfig
 from ruler.rules import RuleContext, parse_rules
 from tests.builders.prose import DOCS, ROOT, Block, anchors, blocks, links
@@ -120,6 +121,8 @@ def test_every_file_is_read(block: Block, tmp_path: Path) -> None:
     name = block.name.removeprefix("monitoring/")
     if name.startswith("rules/"):
         assert parse_rules(block.text, name, RuleContext(any_name=True)).rules
+    elif name.startswith("dashboards/"):
+        assert parse_dashboard(block.text, name).widgets
     elif name == "prometheus.yml":  # what Prometheus reads may be more than we do
         path = tmp_path / name
         path.write_text(block.text, encoding="utf-8")

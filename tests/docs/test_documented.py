@@ -9,6 +9,7 @@ import pytest
 
 from exporter.collectors import KINDS as COLLECTORS
 from ruler.alerts import Happening
+from ruler.dashboards import CONFIG_OF, Kind
 from ruler.delivery.receivers import RECEIVERS
 from ruler.options import FEATURES
 from ruler.remediation.actions import KINDS as ACTIONS
@@ -93,6 +94,13 @@ def test_every_key_of_a_rule_is_explained(model: type[AlertKeys]) -> None:
     for name, info in model.model_fields.items():
         if name != "rules":
             assert f"`{info.alias or name}`" in rows, info.alias or name
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_type_of_widget_is_explained_with_the_keys_of_its_config(kind: Kind) -> None:
+    rows = [line for line in page("dashboards.md").splitlines() if line.startswith(f"| `{kind.value}` |")]
+    assert len(rows) == 1
+    assert set(re.findall(r"`(\w+)`", rows[0].rsplit("|", 2)[1])) == CONFIG_OF[kind]
 
 
 @pytest.mark.parametrize("process", PROCESSES)

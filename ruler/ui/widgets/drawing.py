@@ -15,6 +15,7 @@ __all__ = ["DRAWINGS", "Drawing", "Shown", "shown"]
 
 ROW, GAP = 30, 8  # pixels; as in the stylesheet
 AROUND = 46  # a card's title and rims
+MISSING = 22  # the line that names queries without data
 LEAST = 60
 
 
@@ -54,7 +55,8 @@ def shown(widget: Widget, asker: Asker, thresholds: Sequence[Threshold]) -> Show
     found = asker.ask(widget, ranged=drawing.ranged, columns=drawing.columns)
     good = [one for one in found if not one.error]
     full = [one for one in good if len(one.labels)]
-    height = max(widget.position.height * (ROW + GAP) - GAP - AROUND, LEAST)
+    rest = MISSING if len(full) < len(good) else 0
+    height = max(widget.position.height * (ROW + GAP) - GAP - AROUND - rest, LEAST)
     return Shown(
         widget=widget,
         picture=drawing.draw(widget, full, height) if full else "",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ruler.dashboards import Widget
-from ruler.ui.chart import Limit, Line, Style, line_chart
+from ruler.ui.chart import LEGEND_MAX, Limit, Line, Style, line_chart
 from ruler.ui.widgets.found import Found, series_of, unit_and_write
 
 __all__ = ["lines"]
@@ -17,7 +17,7 @@ def lines(widget: Widget, found: Sequence[Found], height: int) -> str:
     series, total = series_of(widget, found)
     unit, _ = unit_and_write(widget, found[0].query)
     limits = [Limit(one.value, one.severity, one.falling, one.severity) for one in look.thresholds]
-    letters = sum(len(one.name) + 12 for one in series) + 16 * len(limits)
+    letters = sum(len(one.name) + 14 for one in series[:LEGEND_MAX]) + 16 * len(limits)
     legend = min(1 + letters * 7 // (widget.position.width * 50), LEGEND_LINES_MAX) if look.legend else 0
     style = Style(
         unit,

@@ -77,6 +77,7 @@ def test_after_a_restart_only_what_changed_meanwhile_is_told(
 ) -> None:
     room.viewed("mine", 1_500)
     room.create(a_dashboard(), "ann", 2_000)
+    (tmp_path / "dashboards" / "api" / "shop.yml").unlink()
     later, told = Dashboards(database, tmp_path), list[Change]()
     later.listen(told.append)
     other = parse_dashboard("id: mine\nwidgets: [{type: bar, title: T, metric: x}]", "dashboards/mine.yml")
@@ -84,6 +85,20 @@ def test_after_a_restart_only_what_changed_meanwhile_is_told(
     assert [(one.deed, one.id) for one in told] == [("updated", "mine"), ("deleted", "shop")]
     facts = later.get("mine").facts
     assert (facts.created_ms, facts.updated_ms, facts.viewed_ms) == (1_000, 9_000, 1_500)
+
+
+def test_one_that_was_made_while_files_were_read_stays(room: Dashboards) -> None:
+    before = DashboardSet((FILE,))  # as it was read
+    room.create(a_dashboard(), "ann", 2_000)
+    room.adopt(before, 3_000)
+    assert [one.dashboard.id for one in room.all()] == ["mine", "shop"]
+    room.delete("shop", "ann", 4_000, fine)
+    assert [one.dashboard.id for one in room.all()] == ["mine"]
+    room.create(a_dashboard("other"), "ann", 5_000)
+    taken = parse_dashboard("id: other\nwidgets: [{type: bar, title: T, metric: x}]", "other.yml")
+    with pytest.raises(ConfigError, match=r"api/other.yml:2:1: .* is taken already at other.yml:1:1"):
+        room.adopt(DashboardSet((FILE, taken)), 6_000)
+    assert len(room.all()) == 2
 
 
 def test_a_look_is_remembered_once_a_minute(database: Database, room: Dashboards, tmp_path: Path) -> None:

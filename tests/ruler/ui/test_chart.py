@@ -175,3 +175,9 @@ def test_decimals_height_and_no_legend() -> None:
     assert "<ul" not in markup
     assert 'height="90"' in markup
     assert "400.00 %" in texts(markup, "axis")
+
+
+def test_a_unit_of_its_own_is_told_in_the_legend_and_leaves_the_ticks_short() -> None:
+    markup = line_chart("t", times(), [line(1, 2, 3, 4)], Style("packets/s"))
+    assert texts(markup, "axis")[:2] == ["0", "1"]
+    assert "<b>4 packets/s</b>" in markup
