@@ -1,4 +1,4 @@
-"""`lumina dashboards`: list, show, add, edit and remove those of a running ruler."""
+"""`lumina dashboards`: list, show, add, edit and remove those of a running ruler; `grafana` has the rest."""
 
 import os
 import shlex
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from lumina.client import Client, ruler_url
+from lumina.commands import grafana
 from lumina.commands.options import By, OutputOption, Url
 from lumina.output import Output, age, print_json, print_table, talk
 from promkit.errors import ConfigError
@@ -25,6 +26,10 @@ app = typer.Typer(
     epilog="example: lumina dashboards list",
     rich_markup_mode=None,
 )
+app.command("build", epilog=grafana.BUILD_EXAMPLE)(grafana.build)
+app.command("lint", epilog=grafana.LINT_EXAMPLE)(grafana.lint)
+app.command("import", epilog=grafana.IMPORT_EXAMPLE)(grafana.import_)
+app.command("push", epilog=grafana.PUSH_EXAMPLE)(grafana.push)
 
 PATH = "/api/v1/lumina/dashboards"
 # What answers say besides what a dashboard file says.
