@@ -75,6 +75,16 @@ class Stage:
             return int(self._pid_file.read_text())
         return 0
 
+    @property
+    def home(self) -> Path:
+        """The folder of its files, as long as it runs."""
+        return self._home
+
+    @property
+    def shop_url(self) -> str:
+        """The shop's front page."""
+        return f"http://127.0.0.1:{self._shop_port}/"
+
     def tend(self) -> None:
         """See to it that the three processes run."""
         self._children.tend(time.monotonic())
@@ -156,10 +166,12 @@ class Stage:
             "every": "1s",
             "window": "10s",
         }
+        probe = {"name": "shop", "url": f"{self.shop_url}-/healthy", "every": "2s"}
         group = {"name": "shop", "pidfile": str(self._pid_file), "component": "shop"}
         return {
             "collectors": {
                 "access_log": [log],
+                "http": [probe],
                 "sql": [sql_source(self._database, every="2s")],
                 "process": {"every": "2s", "groups": [group]},
                 "push": {"every": "1s"},
@@ -174,10 +186,12 @@ class Stage:
         return {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "2s"},
             "scrape_configs": [
-                {"job_name": name, "static_configs": [{"targets": [address]}]}
+                # A forecast keeps the labels of the series that it is about.
+                {"job_name": name, "honor_labels": True, "static_configs": [{"targets": [address]}]}
                 for name, address in self._addresses.items()
             ],
             "rule_files": ["rules/*.yml"],
+            "dashboard_files": ["dashboards/*.yml"],
             "channels": {
                 "email": {
                     "to": "ops@example.org",

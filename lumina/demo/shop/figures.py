@@ -15,7 +15,7 @@ _RECENT = f"""
 WITH clock AS (SELECT {_NOW_MS} AS now_ms),
 recent AS (SELECT scans.*, now_ms FROM scans, clock WHERE finished_ms > now_ms - {WINDOW_MS}),
 covered AS (
-    SELECT min({WINDOW_MS}, now_ms - (SELECT min(queued_ms) FROM scans)) / 60000 AS minutes FROM clock
+    SELECT min({WINDOW_MS}, now_ms - (SELECT min(queued_ms) FROM scans)) / 60000.0 AS minutes FROM clock
 )
 """  # noqa: S608 - of our own numbers
 _SCANS_BY_TYPE = f"""{_RECENT}

@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from exporter.config import Config, sources
 from exporter.schema import built, model_of
 from lumina.demo.load import Load
 from lumina.demo.shop import sql_source
+from lumina.demo.shop.database import prepare
 from lumina.demo.shop.server import Shop
 from promkit.config import parse
 from tests.builders.sources import values
@@ -96,6 +99,18 @@ def test_every_name_has_a_true_value(shop: Shop, tmp_path: Path) -> None:
     assert 0.1 < found["business_compliance_scan_duration_seconds"] < 2
     assert found["business_compliance_throughput_per_minute"] > 0
     assert found['business_compliance_scans_per_minute{type="automated"}'] > 0
+
+
+def test_a_shop_that_is_older_than_the_window_has_its_rates_too(tmp_path: Path) -> None:
+    prepare(tmp_path / "shop.db")
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database, database:
+        now_ms = time.time_ns() // 1_000_000
+        row = ("automated", "done", now_ms - 60_000, now_ms - 2_000, now_ms - 1_000)
+        names = "type, state, queued_ms, started_ms, finished_ms"
+        database.execute(f"INSERT INTO scans ({names}) VALUES (?, ?, ?, ?, ?)", row)
+    found = measured(tmp_path)
+    assert found["business_compliance_throughput_per_minute"] == 4  # one in a window of 15 s
+    assert found['business_compliance_scans_per_minute{type="automated"}'] == 4
 
 
 def test_broken_scans_fail_and_queue_up_and_a_restart_catches_up(tmp_path: Path) -> None:
