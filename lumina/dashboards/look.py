@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from lumina.dashboards.shape import Json
 from lumina.dashboards.units import to_grafana
 from ruler.dashboards import Threshold, Widget
+from ruler.promql import unit_of
 from ruler.rules import Comparison, Rule, Severities
-from ruler.ui import unit_of
 
 __all__ = [
     "BAND",

@@ -16,6 +16,7 @@ from ruler.promql.pretty import pretty
 from ruler.promql.remote import RemoteEngine
 from ruler.promql.result import Matrix, RangeVector, Result, Scalar, String, Vector
 from ruler.promql.tree import tree
+from ruler.promql.unit import unit_of
 
 __all__ = [
     "Binary",
@@ -44,6 +45,7 @@ __all__ = [
     "pretty",
     "selectors",
     "tree",
+    "unit_of",
     "value_type",
     "walk",
     "window_ms",

@@ -12,13 +12,13 @@ from promkit.web import needs
 from promkit.web_config import Role
 from ruler.alerts import Alert
 from ruler.api import NowMs, Ruler, TheRuler, watched_by
+from ruler.promql import unit_of
 from ruler.ui import dashboards
 from ruler.ui.ahead import ahead
 from ruler.ui.chart import Limit, Style, line_chart
 from ruler.ui.panels import HOST, draw, fitting_ms, lines_of
 from ruler.ui.query import answer
 from ruler.ui.rendering import PageRoute, drawn, page
-from ruler.ui.units import unit_of
 from ruler.ui.views import alert_order, names_of, rule_views
 
 __all__ = ["router", "static_files"]

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from promkit.errors import LuminaError, QueryError
 from ruler.api import Ruler, float_text
-from ruler.promql import RangeVector, Result, Scalar, String, Vector, caret
+from ruler.promql import RangeVector, Result, Scalar, String, Vector, caret, unit_of
 from ruler.ui.chart import Style, line_chart
 from ruler.ui.panels import lines_of
-from ruler.ui.units import unit_of
 
 __all__ = ["Answer", "Row", "answer"]
 

@@ -13,8 +13,8 @@ from promkit.duration import format_duration
 from promkit.errors import ConfigError, NotFound
 from promkit.quantity import quantity
 from ruler.api import Ruler, float_text
+from ruler.promql import unit_of
 from ruler.ui import words
-from ruler.ui.units import unit_of
 from ruler.ui.views import RuleView, meter
 
 __all__ = ["PageRoute", "drawn", "page"]

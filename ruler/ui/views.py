@@ -9,9 +9,8 @@ from promkit.errors import LuminaError
 from promkit.quantity import quantity
 from ruler.alerts import Alert, Override
 from ruler.api import Ruler, rule_state, watched_by
-from ruler.promql import Scalar, Vector
+from ruler.promql import Scalar, Vector, unit_of
 from ruler.rules import Comparison, Condition, Group, Rule
-from ruler.ui.units import unit_of
 
 __all__ = ["RuleView", "alert_order", "meter", "names_of", "rule_views"]
 

@@ -47,7 +47,8 @@ def questions() -> list[Question]:
         for panel in document["panels"]:
             for target in panel["targets"]:
                 place = f"{name}: {panel['title']}: {target['refId']}"
-                legend = target["legendFormat"]
+                # A table's legends name its columns.
+                legend = "__auto" if panel["type"] == "table" else target["legendFormat"]
                 found.append(Question(place, filled(target["expr"]), target["instant"], legend))
     return found
 

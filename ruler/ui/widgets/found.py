@@ -10,10 +10,9 @@ from promkit.errors import LuminaError, QueryError
 from promkit.labels import METRIC_NAME, Labels
 from promkit.quantity import Write, quantity
 from ruler.dashboards import Query, Threshold, Widget, filled
-from ruler.promql import Engine, caret
+from ruler.promql import Engine, caret, unit_of
 from ruler.store import Times, Values, is_absent
 from ruler.ui.panels import matrix_of, named, steps_ms, vector_of
-from ruler.ui.units import unit_of
 
 __all__ = ["Asker", "Found", "Series", "series_of", "unit_and_write", "worst"]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ruler.ui.units import ticks, unit_of
+from ruler.ui.units import ticks
 
 TICKS = {
     "a share": (0, 1, "ratio", [0, 0.25, 0.5, 0.75, 1]),
@@ -18,32 +18,3 @@ TICKS = {
 def test_ticks_are_round_in_the_unit_that_is_read(name: str) -> None:
     low, high, unit, expected = TICKS[name]
     assert ticks(low, high, unit) == pytest.approx(expected)
-
-
-UNITS = {
-    "system_cpu_usage_ratio": "ratio",
-    'system_disk_used_bytes{mount="/"}': "bytes",
-    "app_response_time_seconds": "seconds",
-    "app_throughput_requests_per_second": "per second",
-    "system_load1": "",
-    "rate(x_bytes_total[1m])": "bytes/s",
-    "sum by (device) (rate(x_bytes_total[1m]))": "bytes/s",
-    "rate(x_requests_total[1m])": "per second",
-    "rate(cpu_seconds_total[1m])": "",
-    "max by (mount) (x_ratio)": "ratio",
-    "avg_over_time(x_seconds[5m])": "seconds",
-    "histogram_quantile(0.9, x_seconds_bucket)": "seconds",
-    "x_bytes / y_bytes": "",
-    "x_bytes - y_bytes": "bytes",
-    "x_bytes - y_seconds": "",
-    "count_over_time(x_bytes[5m])": "",
-    "boot_timestamp_seconds": "",
-    "1 + 1": "",
-    "sum(": "",
-    "": "",
-}
-
-
-@pytest.mark.parametrize("expr", UNITS)
-def test_the_unit_is_in_the_names(expr: str) -> None:
-    assert unit_of(expr) == UNITS[expr]
