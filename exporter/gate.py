@@ -1,9 +1,9 @@
 """Who may do what: stands between the server and the paths.
 
-                        loopback, no logins   beyond, no logins      with logins (--web.config.file)
-    /-/healthy          all                   all                    all
-    /metrics, /         all                   all, errors hidden     who logs in; all with `anonymous: viewer`
-    /push               all                   networks in `allow`    operators; networks in `allow`
+                          loopback, no logins   beyond, no logins      with logins (--web.config.file)
+    /-/healthy, /-/ready  all                   all                    all
+    /metrics, /           all                   all, errors hidden     who logs in; all where `anonymous` may
+    /push                 all                   networks in `allow`    operators; networks in `allow`
 
 A browser must not be made to push, or to read what it may not: names that are not ours in `Host`, and other
 sites in `Origin`, are refused.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Access", "Gate"]
 
-_OPEN = "/-/healthy"
+_OPEN = {"/-/healthy", "/-/ready"}  # they tell nothing but one word
 _PUSH = "/push"
 _LOGIN = {"WWW-Authenticate": 'Basic realm="lumina", Bearer realm="lumina"'}
 
@@ -125,7 +125,7 @@ class Gate:
     def _needs_login(self, head: Head, caller: Caller) -> bool:
         access = self.access
         has_logins = access.authenticator is not None
-        if head.path == _OPEN:
+        if head.path in _OPEN:
             return False
         if head.path == _PUSH:
             return (has_logins or not is_loopback(caller.listener)) and not access.allows(caller.address)

@@ -16,6 +16,7 @@ networks are left out unless `fstypes_exclude` says otherwise.
 """
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,15 +28,19 @@ import psutil
 from exporter.collector import Context
 from exporter.collector import Settings as Common
 from exporter.settings import Option, Pattern, compiled
+from promkit.errors import Unavailable
 from promkit.exposition import Family, counter, gauge
 
-__all__ = ["Disk", "Settings", "Usage", "families", "host_mount", "io_families"]
+__all__ = ["Disk", "Settings", "Usage", "families", "io_families", "mounts_of"]
 
 _PSEUDO = (
     "autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|efivarfs|fusectl|fuse.lxcfs|fuse.portal"
     "|hugetlbfs|iso9660|mqueue|nsfs|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tmpfs|tracefs"
 )
 _NETWORK = r"nfs4?|cifs|smb3|smbfs|9p|afs|ceph|glusterfs|fuse\.(sshfs|glusterfs|s3fs|rclone)"
+
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,16 @@ class Settings(Common):
     devices_exclude: Annotated[
         Pattern, Option("Block devices that match are left out of I/O; the default leaves out partitions.")
     ] = r"^(z?ram|loop|fd|sr|([hsv]|xv)d[a-z]+|nvme\d+n\d+p|mmcblk\d+p)\d+$"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mount as the kernel lists it."""
+
+    device: str
+    point: str
+    fstype: str
+    options: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +101,46 @@ class Disk:
 
     def _usages(self) -> list[Usage]:
         """Each mount point once: what is mounted there last hides what was before."""
-        by_mount = {partition.mountpoint: partition for partition in psutil.disk_partitions(all=True)}
-        mounts = compiled(self._settings.mounts_exclude)
+        by_point = {mount.point: mount for mount in _mounts(self._root)}
+        points = compiled(self._settings.mounts_exclude)
         fstypes = compiled(self._settings.fstypes_exclude)
         return [
-            _usage(mount, partition.mountpoint, partition.device, partition.fstype, partition.opts)
-            for path, partition in by_mount.items()
-            if (mount := host_mount(path, self._root)) is not None
-            if not mounts.search(mount) and not fstypes.search(partition.fstype) and not _is_file(path)
+            _usage(mount, path)
+            for mount in by_point.values()
+            if not points.search(mount.point) and not fstypes.search(mount.fstype)
+            if not _is_file(path := f"{self._root or ''}{mount.point}")
         ]
 
 
-def host_mount(path: str, root: Path | None) -> str | None:
-    """Give a mount point the name that it has on the host; None: it is only the container's."""
-    if root is None:
-        return path
-    below = path.removeprefix(str(root))
-    return (below or "/") if below != path and (not below or below.startswith("/")) else None
+def _mounts(root: Path | None) -> Sequence[Mount]:
+    """What the host's first process sees: our own view may be a container's, or a hardened unit's.
+
+    Unavailable: `root` is not a host's.
+    """
+    path = (root or Path("/")) / "proc" / "1" / "mounts"
+    try:
+        return mounts_of(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError as error:
+        if root is None:  # another system than Linux, or one that hides other users' processes
+            return [
+                Mount(found.device, found.mountpoint, found.fstype, found.opts)
+                for found in psutil.disk_partitions(all=True)
+            ]
+        raise Unavailable(
+            f"the host's file systems cannot be read: {error.strerror}",
+            str(path),
+            "mount the host's file system at `root`, with what is mounted in it",
+        ) from error
+
+
+def mounts_of(text: str) -> Sequence[Mount]:
+    """/proc/PID/mounts → mounts, in order; blanks and the like are written as three octal digits there."""
+    rows = [line.split(" ") for line in text.splitlines()]
+    return [
+        Mount(*(_OCTAL.sub(lambda found: chr(int(found[1], 8)), word) for word in row[:4]))
+        for row in rows
+        if len(row) >= 4
+    ]
 
 
 def _is_file(path: str) -> bool:
@@ -113,15 +151,16 @@ def _is_file(path: str) -> bool:
         return False  # what is wrong with it shows when its size is asked for
 
 
-def _usage(mount: str, path: str, device: str, fstype: str, options: str) -> Usage:
-    read_only = "ro" in options.split(",")
+def _usage(mount: Mount, path: str) -> Usage:
+    at = (mount.point, mount.device, mount.fstype)
+    read_only = "ro" in mount.options.split(",")
     try:
         found = os.statvfs(path)
     except OSError:
-        return Usage(mount, device, fstype, read_only, None)
+        return Usage(*at, read_only, None)
     unit = found.f_frsize
     sizes = (found.f_blocks * unit, (found.f_blocks - found.f_bfree) * unit, found.f_bavail * unit)
-    return Usage(mount, device, fstype, read_only, sizes, (found.f_files, found.f_ffree))
+    return Usage(*at, read_only, sizes, (found.f_files, found.f_ffree))
 
 
 def families(usages: Sequence[Usage]) -> list[Family]:

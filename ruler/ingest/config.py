@@ -16,6 +16,7 @@ from ruler.ingest.relabel import RelabelConfig
 __all__ = [
     "Authorization",
     "BasicAuth",
+    "DnsDiscovery",
     "FileDiscovery",
     "Scrape",
     "ScrapeGlobal",
@@ -31,7 +32,7 @@ Protocol = Literal[
     "PrometheusText1.0.0",
 ]
 _DISCOVERIES = (
-    "azure consul digitalocean dns docker dockerswarm ec2 eureka gce hetzner http ionos kubernetes kuma"
+    "azure consul digitalocean docker dockerswarm ec2 eureka gce hetzner http ionos kubernetes kuma"
     " lightsail linode marathon nerve nomad openstack ovhcloud puppetdb scaleway serverset stackit triton"
     " uyuni vultr"
 )
@@ -109,6 +110,27 @@ class FileDiscovery(Model):
     refresh_interval: DurationMs = field(300_000, description="How often they are read at the latest.")
 
 
+class DnsDiscovery(Model):
+    """Names that are looked up again and again: each address is a target, as behind a headless Service."""
+
+    env_substitution: ClassVar[bool] = False
+
+    names: tuple[str, ...] = field(description="Names to look up.", min_length=1)
+    type: str = field("SRV", description="`A` or `AAAA`; other records are not looked up.")
+    port: int = field(0, description="Port of the targets.", ge=0, le=65_535)
+    refresh_interval: DurationMs = field(30_000, description="How often they are looked up.", ge=1_000)
+
+    @model_validator(mode="after")
+    def _addresses(self) -> "DnsDiscovery":
+        if self.type not in {"A", "AAAA"}:
+            raise PydanticCustomError(
+                "dns", f"asks for {self.type} records: only type A or AAAA is looked up"
+            )
+        if not self.port:
+            raise PydanticCustomError("dns", "needs a port: addresses have none")
+        return self
+
+
 class _Limits(Model):
     env_substitution: ClassVar[bool] = False
 
@@ -162,6 +184,7 @@ class Scrape(_Limits):
     http_headers: dict[str, Header] = field(default_factory=dict, description="Further request headers.")
     static_configs: tuple[StaticTargets, ...] = field((), description="Targets by name.")
     file_sd_configs: tuple[FileDiscovery, ...] = field((), description="Targets in files.")
+    dns_sd_configs: tuple[DnsDiscovery, ...] = field((), description="Targets behind names.")
     relabel_configs: tuple[RelabelConfig, ...] = field((), description="Steps on a target's labels.")
     metric_relabel_configs: tuple[RelabelConfig, ...] = field((), description="Steps on each series' labels.")
     metric_name_validation_scheme: Literal["", "utf8"] = field("", description="Names are UTF-8.")

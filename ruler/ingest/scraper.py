@@ -9,7 +9,7 @@ from promkit.exposition import Family, counter, gauge
 from promkit.labels import Labels
 from promkit.process import Clock, Stop, Supervisor
 from ruler.ingest.config import Scrape, ScrapeGlobal
-from ruler.ingest.discovery import FileTargets, static_groups
+from ruler.ingest.discovery import DnsTargets, FileTargets, static_groups
 from ruler.ingest.runner import Runner
 from ruler.ingest.schedule import Schedule
 from ruler.ingest.target import Target, TargetView, targets_of
@@ -30,6 +30,7 @@ _Key = tuple[str, str]  # job, target
 class _Job:
     config: Scrape
     files: FileTargets
+    names: DnsTargets
     dropped: list[Labels]
 
 
@@ -53,7 +54,11 @@ class Scraper:
         """Take over a configuration; targets that stay keep their history and their instants."""
         with self._lock:
             whole = [job.within(defaults) for job in jobs]
-            self._jobs = {job.job_name: _Job(job, FileTargets(job), []) for job in whole}
+            before = self._jobs
+            self._jobs = {
+                job.job_name: _Job(job, FileTargets(job), _names(job, before.get(job.job_name)), [])
+                for job in whole
+            }
             for job in self._jobs.values():
                 job.files.refresh()
             self._settle()
@@ -106,7 +111,7 @@ class Scraper:
         """Make the runners what the jobs and their discoveries say."""
         wanted: dict[_Key, tuple[Target, Scrape]] = {}
         for name, job in self._jobs.items():
-            groups = [*static_groups(job.config), *job.files.groups()]
+            groups = [*static_groups(job.config), *job.files.groups(), *job.names.groups()]
             targets, dropped, faults = targets_of(job.config, groups)
             job.dropped = dropped[: job.config.keep_dropped_targets or _DROPPED_MAX]
             for fault in faults:
@@ -148,10 +153,23 @@ class Scraper:
             self._supervisor.start(f"scrape-{self._workers}", self._schedule.work)
 
     def _discover(self, stop: Stop) -> None:
-        while not stop.wait(_DISCOVERY_MS):
+        while True:
             with self._lock:
-                if any([job.files.refresh() for job in self._jobs.values()]):  # noqa: C419 - each of them
+                jobs = list(self._jobs.values())
+            # A name can take seconds: without the lock.
+            changed = any([job.names.refresh(self._clock.monotonic_ms()) for job in jobs])  # noqa: C419 - each
+            with self._lock:
+                if any([job.files.refresh() for job in self._jobs.values()]) or changed:  # noqa: C419 - each
                     self._settle()
+            if stop.wait(_DISCOVERY_MS):
+                return
+
+
+def _names(job: Scrape, before: _Job | None) -> DnsTargets:
+    """Those of the same job before, where it asks for the same: what they found stays known."""
+    if before is not None and before.config.dns_sd_configs == job.dns_sd_configs:
+        return before.names
+    return DnsTargets(job)
 
 
 _HEALTH = ("up", "down", "unknown")

@@ -21,6 +21,7 @@ from ruler.config import RulerConfig
 from ruler.dashboards import parse_dashboard
 from ruler.delivery import DeliveryConfig
 from ruler.rules import RuleContext, parse_rules
+from tests.builders.chart import CHART, helm
 from tests.builders.prose import DOCS, ROOT, Block, anchors, blocks, links
 from tests.builders.up import Up
 from tests.peers import PATH, peer
@@ -132,6 +133,10 @@ def test_every_file_is_read(block: Block, tmp_path: Path) -> None:
         path.write_text(block.text, encoding="utf-8")
         checker = [sys.executable, "-m", "kubernetes_validate", "--strict", "-k", "1.35", str(path)]
         subprocess.run(checker, check=True, capture_output=True, timeout=60)
+    elif name == "values.yaml":
+        (tmp_path / name).write_text(block.text, encoding="utf-8")
+        done = helm("template", "lumina", CHART, "-f", tmp_path / name)
+        assert done.returncode == 0, done.stderr
     else:
         model = ModelSpec if name.startswith("models/") else MODELS[name]
         parse(block.text, model, name, {})

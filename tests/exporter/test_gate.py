@@ -55,6 +55,7 @@ CASES = {
     "beyond, another network": ("allow: [10.0.0.0/8]", REMOTE, "/push", {}, 403),
     "logins: reads need one": (LOGINS, REMOTE, "/metrics", {}, 401),
     "logins: health does not": (LOGINS, REMOTE, "/-/healthy", {}, 200),
+    "logins: nor does readiness": (LOGINS, REMOTE, "/-/ready", {}, 200),
     "logins: on loopback too": (LOGINS, LOCAL, "/metrics", {}, 401),
     "logins: password": (LOGINS, REMOTE, "/metrics", ALICE, 200),
     "logins: token": (LOGINS, REMOTE, "/metrics", READS, 200),

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from exporter.collector import Context
-from exporter.collectors.disk import Disk, Settings, Usage, families, host_mount, io_families
+from exporter.collectors.disk import Disk, Settings, Usage, families, io_families, mounts_of
 from exporter.settings import compiled
+from promkit.errors import Unavailable
 from tests.builders.sources import values
 
 ROOT = Usage("/", "/dev/sda1", "ext4", False, (1_000, 600, 200), (100, 75))
@@ -44,14 +44,6 @@ def test_file_systems_without_size_or_inodes() -> None:
     assert values(families([Usage("/x", "x", "x", False, (0, 0, 0), (0, 0))])) == {}
     found = values(families([Usage("/x", "x", "btrfs", False, (10, 1, 9), (0, 0))]))
     assert not any("inodes" in name for name in found)
-
-
-@dataclass
-class Partition:
-    mountpoint: str
-    device: str
-    fstype: str
-    opts: str = "rw"
 
 
 @dataclass
@@ -113,39 +105,60 @@ def test_what_is_left_out_by_default(option: str) -> None:
     assert {name: bool(pattern.search(name)) for name in LEFT_OUT[option]} == LEFT_OUT[option]
 
 
-@pytest.mark.parametrize(
-    ("path", "root", "mount"),
-    [
-        ("/home", None, "/home"),
-        ("/host", "/host", "/"),
-        ("/host/home", "/host", "/home"),
-        ("/hostile", "/host", None),
-        ("/data", "/host", None),  # the container's own
-        ("/", "/host", None),
-    ],
-)
-def test_a_container_gives_mounts_the_host_s_names(path: str, root: str | None, mount: str | None) -> None:
-    assert host_mount(path, Path(root) if root else None) == mount
+MOUNTS = """\
+rootfs / rootfs rw 0 0
+/dev/sda1 / ext4 rw,relatime 0 0
+/dev/sdb1 /with\\040blank xfs ro,noatime 0 0
+/dev/sda1 /file ext4 rw 0 0
+/dev/sdc1 /closed xfs rw 0 0
+tmpfs /run tmpfs rw 0 0
+"""
 
 
-def test_a_mount_where_we_may_not_look_is_told_and_the_others_are_read(
+def test_the_kernel_s_list_of_mounts() -> None:
+    assert [(mount.point, mount.options) for mount in mounts_of(MOUNTS)][1:3] == [
+        ("/", "rw,relatime"),
+        ("/with blank", "ro,noatime"),
+    ]
+    assert mounts_of("") == mounts_of("x\n") == []
+
+
+def test_from_a_container_the_host_s_file_systems_are_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/mounts").write_text(MOUNTS)
+    (tmp_path / "with blank").mkdir()
     (tmp_path / "file").touch()
-    mounts = {"/": "ext4", str(tmp_path / "file"): "ext4", "/closed": "xfs"}
-    partitions = [Partition(mount, "/dev/sda1", fstype) for mount, fstype in mounts.items()]
-    monkeypatch.setattr(psutil, "disk_partitions", lambda all: partitions)  # noqa: A006 - psutil's name
     look = os.stat
 
     def stat(path: Any, **more: Any) -> os.stat_result:
-        if path == "/closed":
+        if path == f"{tmp_path}/closed":
             raise PermissionError(13, "Permission denied")
         return look(path, **more)
 
     monkeypatch.setattr(os, "stat", stat)
-    found = values(Disk(Settings(), Context(), "disk").collect(0))
-    errors = {name: value for name, value in found.items() if name.startswith("system_disk_error")}
-    assert errors == {
+    found = values(Disk(Settings(), Context(root=tmp_path), "disk").collect(0))
+    told = {name: value for name, value in found.items() if "_error" in name or "_read_only" in name}
+    assert told == {
+        'system_disk_read_only{device="/dev/sda1", fstype="ext4", mount="/"}': 0,  # whatever ours is
+        'system_disk_read_only{device="/dev/sdb1", fstype="xfs", mount="/with blank"}': 1,
+        'system_disk_read_only{device="/dev/sdc1", fstype="xfs", mount="/closed"}': 0,
         'system_disk_error{device="/dev/sda1", fstype="ext4", mount="/"}': 0,
-        'system_disk_error{device="/dev/sda1", fstype="xfs", mount="/closed"}': 1,
+        'system_disk_error{device="/dev/sdb1", fstype="xfs", mount="/with blank"}': 0,
+        'system_disk_error{device="/dev/sdc1", fstype="xfs", mount="/closed"}': 1,  # where we may not look
     }
+
+
+def test_a_root_that_is_no_host_s_says_what_to_mount(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot be read: No such file or directory: mount the host's"):
+        Disk(Settings(), Context(root=tmp_path), "disk").collect(0)
+
+
+def test_where_the_first_process_is_hidden_our_own_view_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(path: Path, **more: Any) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", hidden)
+    found = values(Disk(Settings(), Context(), "disk").collect(0))
+    assert any('mount="/"' in name for name in found)

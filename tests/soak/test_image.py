@@ -1,0 +1,107 @@
+"""The image is really built, and the compose file really brought up: buildah, podman, docker-compose."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lumina import __version__
+from tests.builders.e2e import ask, until
+from tests.builders.containers import Engine, an_engine
+from tests.builders.processes import free_port
+from tests.builders.prose import ROOT
+from tests.peers import peer
+
+pytestmark = pytest.mark.soak
+
+IMAGE = f"docker.io/library/lumina-monitoring:{__version__}"
+PORTS = {"exporter": 19100, "ruler": 19090, "analytics": 19092}
+FILE = ROOT / "deploy" / "docker-compose.yml"
+SECRET = ROOT / "deploy" / "compose" / "secrets" / "operator_token"
+DRAIN_S = 12
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    # Sockets have short names: not in pytest's folder.
+    folder = Path(tempfile.mkdtemp(prefix="engine-"))
+    try:
+        engine = an_engine(folder)
+        engine.stand_in("docker.io/library/python:3.11-slim-bookworm")
+        began = time.monotonic()
+        engine.build(IMAGE)
+        print(f"built in {time.monotonic() - began:.0f} s")
+        with engine.serving():
+            yield engine
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def compose(engine: Engine, *words: object) -> str:
+    return engine.run(
+        peer("docker-compose"), "-f", FILE, "-f", engine.folder / "ports.yml", *words, within_s=300
+    )
+
+
+def test_the_image_keeps_to_its_word(engine: Engine) -> None:
+    assert f"lumina {__version__}" in engine.podman("run", "--rm", "--read-only", IMAGE, "--version")
+    python = ["run", "--rm", "--read-only", "--cap-drop=all", "--entrypoint", "python", IMAGE, "-c"]
+    look = "import os; print(os.getuid(), os.access('/data', os.W_OK), os.access('/opt/lumina', os.W_OK))"
+    assert engine.podman(*python, look).split() == ["10001", "True", "False"]
+    assert engine.podman(*python, "import scipy.stats, re2, pcodec, kubernetes, psycopg") == ""
+
+
+def test_pid_1_ends_when_it_is_asked_to_however_early(engine: Engine) -> None:
+    for wait_s in (0.0, 0.3, 1.5):
+        container = engine.podman("run", "--detach", "--read-only", IMAGE, "ruler").strip()
+        end = time.monotonic() + wait_s
+        while time.monotonic() < end:
+            time.sleep(0.05)
+        engine.podman("stop", "--time", DRAIN_S, container)
+        code = engine.podman("inspect", "--format", "{{.State.ExitCode}}", container).strip()
+        engine.podman("rm", container)
+        assert code in {"0", "143"}, f"after {wait_s} s: {code}"
+
+
+def test_compose_brings_all_three_up(engine: Engine) -> None:
+    ports = {name: free_port() for name in PORTS}
+    lines = [f"  {name}: {{ports: !override ['127.0.0.1:{ports[name]}:{PORTS[name]}']}}" for name in PORTS]
+    (engine.folder / "ports.yml").write_text("services:\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    made = not SECRET.exists()
+    if made:
+        SECRET.write_text("a-token-of-the-test\n", encoding="utf-8")
+    try:
+        # Without systemd no timer asks the health checks: first what waits for nobody, then the rest.
+        compose(engine, "up", "--detach", "--no-build", "exporter", "ruler")
+        until(lambda: _checked(engine, "exporter", "ruler"), 60)
+        compose(engine, "up", "--detach", "--no-build")
+        until(lambda: _checked(engine, *PORTS), 60)
+        url = f"http://127.0.0.1:{ports['ruler']}"
+        until(lambda: len(ask(f"{url}/api/v1/query", query="up == 1")["result"]) == 3, 60)
+        (info,) = ask(f"{url}/api/v1/query", query="system_info")["result"]
+        assert info["metric"]["host"] == Path("/etc/hostname").read_text(encoding="utf-8").strip()
+        disks = ask(f"{url}/api/v1/query", query='system_disk_total_bytes{mount="/"}')["result"]
+        assert len(disks) == 1
+        began = time.monotonic()
+        compose(engine, "stop")
+        assert time.monotonic() - began < DRAIN_S * 2
+        for name in PORTS:
+            code = engine.podman("inspect", "--format", "{{.State.ExitCode}}", f"lumina-{name}-1").strip()
+            assert code == "0", name
+    finally:
+        compose(engine, "down", "--volumes")
+        if made:
+            SECRET.unlink()
+
+
+def _checked(engine: Engine, *names: str) -> bool:
+    """Do what Docker's timer does; whether all are healthy."""
+    for name in names:
+        try:
+            engine.podman("healthcheck", "run", f"lumina-{name}-1")
+        except AssertionError:
+            return False
+    return True
