@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lumina import __version__
-from tests.builders.e2e import ask, until
 from tests.builders.containers import Engine, an_engine
+from tests.builders.e2e import ask, until
 from tests.builders.processes import free_port
 from tests.builders.prose import ROOT
 from tests.peers import peer
