@@ -6,7 +6,7 @@ source fails: the scheduler decides what becomes of that.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -69,6 +69,10 @@ class Settings:
 
     def claims(self) -> Sequence[Claim]:
         """What this source measures that no other may measure too."""
+        return ()
+
+    def gives(self) -> Iterable[tuple[str, Collection[str]]]:
+        """The metrics that this source is told to give, each with its labels; of others nothing is known."""
         return ()
 
 

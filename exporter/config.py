@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from exporter.collector import Claim, Kind, Source
 from exporter.collectors import KINDS
+from exporter.declared import Declaration, name_fault
 from exporter.settings import Name, Option
 
 __all__ = ["Component", "Config", "Fault", "faults", "owners", "sources"]
@@ -78,6 +79,10 @@ class Config:
     components: Annotated[
         dict[Name, Component], Option("Component → the source of its response time, throughput and errors.")
     ] = dataclasses.field(default_factory=dict)
+    business: Annotated[
+        dict[str, Declaration],
+        Option("Business figure's name → what it may look like; one that is not here is taken as it comes."),
+    ] = dataclasses.field(default_factory=dict)
     data: Annotated[
         Path | None,
         Option("Folder for positions in logs and for pushes; without it a restart forgets them."),
@@ -122,6 +127,7 @@ def faults(config: Config) -> Sequence[Fault]:
     """What fits no single key: names that are taken, components with two sources or none."""
     placed = _placed(config)
     found = [*_doubles(placed), *_lacking(placed), *_seconds(config, placed), *_misnamed(config, placed)]
+    found += _undeclared(config, placed)
     if len(placed) > SOURCES_MAX:
         found.append(Fault(("collectors",), f"more than {SOURCES_MAX} sources"))
     return found
@@ -177,10 +183,7 @@ def _seconds(config: Config, placed: Sequence[tuple[Sequence[str | int], Source]
 
 def _misnamed(config: Config, placed: Sequence[tuple[Sequence[str | int], Source]]) -> Iterable[Fault]:
     """A component whose source is not there, or does not measure it."""
-    by_name: dict[str, list[Source]] = {}
-    for _, source in placed:
-        for name in {source.name, source.kind.name}:
-            by_name.setdefault(name, []).append(source)
+    by_name = _by_name(placed)
     for component, said in config.components.items():
         path = ("components", component, "from")
         claim = Claim("requests", component)
@@ -192,3 +195,39 @@ def _misnamed(config: Config, placed: Sequence[tuple[Sequence[str | int], Source
         ):
             remedy = f"give one of its sources `component: {component}`"
             yield Fault(path, f"{said.source} does not measure component {component!r}", remedy)
+
+
+def _undeclared(config: Config, placed: Sequence[tuple[Sequence[str | int], Source]]) -> Iterable[Fault]:
+    """A business figure that no source gives as it is declared."""
+    by_name = _by_name(placed)
+    for name, declaration in config.business.items():
+        fault = name_fault(name, declaration)
+        if fault is not None:
+            yield Fault(("business", name), fault)
+        elif declaration.source is not None and declaration.source not in by_name:
+            remedy = f"known are {', '.join(sorted(by_name))}"
+            yield Fault(("business", name, "from"), f"there is no source {declaration.source!r}", remedy)
+        elif declaration.source is not None and not any(
+            name in dict(source.settings.gives()) or source.kind.name == "push"
+            for source in by_name[declaration.source]
+        ):
+            yield Fault(("business", name, "from"), f"{declaration.source} does not give {name}")
+    for path, source in placed:
+        for name, labels in source.settings.gives():
+            declared = config.business.get(name)
+            if declared is None:
+                continue
+            if declared.source not in {None, source.name, source.kind.name}:
+                yield Fault(path, f"{name} comes from {declared.source}, {source.name} is a second source")
+            for label in sorted(set(labels) - set(declared.labels)):
+                remedy = f"add it to `labels` of {name} under `business`"
+                yield Fault(path, f"{source.name} gives {name} a label that is not declared: {label}", remedy)
+
+
+def _by_name(placed: Sequence[tuple[Sequence[str | int], Source]]) -> Mapping[str, Sequence[Source]]:
+    """Every source by its name, and by its kind's."""
+    found: dict[str, list[Source]] = {}
+    for _, source in placed:
+        for name in {source.name, source.kind.name}:
+            found.setdefault(name, []).append(source)
+    return found

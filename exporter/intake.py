@@ -1,15 +1,16 @@
 """What comes in at /push: read, checked against what others measure, handed to the push collector."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from exporter.collector import SUBJECTS, Claim
 from exporter.collectors.push import Push
+from exporter.declared import Declaration, foreign_labels, full_name, objection
 from exporter.http1 import Answer, Head, Request, error_answer, inflated
 from exporter.pushed import Pushed, checked_group, from_json, from_page
 from promkit.duration import parse_duration
-from promkit.errors import ConfigError, Conflict, LimitError, NotFound
+from promkit.errors import ConfigError, Conflict, LimitError, NotFound, Where
 from promkit.exposition import Family
 
 __all__ = ["Intake"]
@@ -28,6 +29,7 @@ class Intake:
     owners: Mapping[Claim, str]
     arrived: Callable[[], None]
     """Called after each change, so that the page shows it at once."""
+    declarations: Mapping[str, Declaration] = field(default_factory=dict)
 
     def answer(self, request: Request, now_ms: int) -> Answer:
         """Replace a group (POST, PUT) or drop it (DELETE).
@@ -49,6 +51,7 @@ class Intake:
             return error_answer(415, f"Content-Type {kind or 'missing'!a}: {_REMEDY}")
         pushed = _read(kind, self._body(request, self.push.settings.body_bytes_max))
         self._check_owners(pushed.families)
+        self._check_declared(pushed.families)
         group = _one("group", _given(head, "group", "lumina-group"), pushed.group) or DEFAULT_GROUP
         ttl = _given(head, "ttl", "lumina-ttl")
         ttl_ms = _one("ttl", parse_duration(ttl) if ttl is not None else None, pushed.ttl_ms)
@@ -78,6 +81,21 @@ class Intake:
                 if owner != "push":
                     problem = f"{family.name} of component {claim.component!a} comes from {owner}"
                     raise Conflict(problem, "push", "a component has one source: see `components`")
+
+    def _check_declared(self, families: tuple[Family, ...]) -> None:
+        """Who pushes can be told at once what would be left out."""
+        for family in families:
+            name = full_name(family)
+            declaration = self.declarations.get(name)
+            if declaration is None:
+                continue
+            refused = objection(declaration, "push", family)
+            if refused is not None:
+                raise Conflict(refused[1], "push", "see `business`")
+            for sample in family.samples:
+                for label in sorted(foreign_labels(declaration, sample)):
+                    remedy = f"declared are {', '.join(declaration.labels) or 'none'}"
+                    raise ConfigError(f"{name} has no label {label!a}", Where("push"), remedy)
 
 
 def _read(kind: str, body: bytes) -> Pushed:

@@ -5,12 +5,12 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from exporter.collector import Claim, Collector, Context, Source
+from exporter.collector import Collector, Context, Source
 from exporter.collectors.push import Push
 from exporter.config import Config, owners, sources
 from exporter.gate import Access, Gate
@@ -135,7 +135,7 @@ class Exporter:
         """Serve until a signal → exit code."""
         access = Access.load(self._options.web_config, dict(os.environ))
         sockets = self._sockets()
-        gate = Gate(self._site(owners(self._config)), access)
+        gate = Gate(self._site(self._config), access)
         self._apply(self._config, self._config.data, gate)
         self._start_sources()
         server = Server(sockets, gate, self._requests, gate.tls)
@@ -171,11 +171,11 @@ class Exporter:
         """Put a configuration in force."""
         found = sources(config)
         context = Context(data, config.root)
-        self._page.expect(found)
+        self._page.expect(found, config.business)
         running = self._scheduler.apply(found, lambda source, before: _built(source, context, before))
         if gate is not None:
             push = running.get("push")
-            gate.site = self._site(owners(config), push if isinstance(push, Push) else None)
+            gate.site = self._site(config, push if isinstance(push, Push) else None)
         self._config = config
         self._reload_good.set(1)
         self._reload_seconds.set(self._clock.now_ms() / 1000)
@@ -188,8 +188,8 @@ class Exporter:
         self._apply(config, config.data, gate)
         log.info("configuration reloaded", sources=len(sources(config)))
 
-    def _site(self, owner: Mapping[Claim, str], push: Push | None = None) -> Site:
-        intake = Intake(push, owner, lambda: self._scheduler.poke("push"))
+    def _site(self, config: Config, push: Push | None = None) -> Site:
+        intake = Intake(push, owners(config), lambda: self._scheduler.poke("push"), config.business)
         return Site(self._page, intake, self._options.metrics_path, self._clock.now_ms)
 
     def _sockets(self) -> Sequence[socket.socket]:

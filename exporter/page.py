@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from exporter.collector import Source
+from exporter.declared import Declaration, admitted
 from exporter.pools import consistent
 from exporter.scheduler import Health, Reading
 from promkit.exposition import Family, Sample, counter, gauge, render
@@ -63,6 +64,7 @@ class Page:
     def __init__(self, own: Own, now_ms: Callable[[], int]) -> None:
         self._own = own
         self._now_ms = now_ms
+        self._declarations: Mapping[str, Declaration] = {}
         self._entries: dict[str, _Entry] = {}
         self._lock = threading.Lock()
         self._dirty = threading.Event()
@@ -79,12 +81,17 @@ class Page:
                 return
             entry.reading = reading
             if reading.families is not None:
-                entry.families, entry.fresh = consistent(reading.families), True
+                families = consistent(reading.families)
+                entry.families, left_out = admitted(self._declarations, reading.source.name, families)
+                entry.fresh = True
+                for (family, reason), count in left_out.items():
+                    self._leave_out(reading.source.name, family, reason, count)
         self._dirty.set()
 
-    def expect(self, sources: Sequence[Source]) -> None:
+    def expect(self, sources: Sequence[Source], declarations: Mapping[str, Declaration]) -> None:
         """These are the sources now: others are forgotten, new and changed ones have nothing yet."""
         with self._lock:
+            self._declarations = declarations
             before = self._entries
             self._entries = {
                 source.name: before[source.name]
@@ -185,14 +192,16 @@ class Page:
     def _count(self, dropped: Mapping[tuple[str, str, str], int]) -> None:
         """Count conflicts once for each run of the source that lost, and tell of each once."""
         for (source, family, reason), count in dropped.items():
-            entry = self._entries[source]
-            if entry.fresh:
-                entry.conflicts[reason] = entry.conflicts.get(reason, 0) + count
-            if (source, family) not in self._told and len(self._told) < 1_000:
-                self._told.add((source, family))
-                log.warning("series left out", collector=source, metric=family, reason=reason, series=count)
+            self._leave_out(source, family, reason, count if self._entries[source].fresh else 0)
         for entry in self._entries.values():
             entry.fresh = False
+
+    def _leave_out(self, source: str, family: str, reason: str, count: int) -> None:
+        conflicts = self._entries[source].conflicts
+        conflicts[reason] = conflicts.get(reason, 0) + count
+        if (source, family) not in self._told and len(self._told) < 1_000:
+            self._told.add((source, family))
+            log.warning("series left out", collector=source, metric=family, reason=reason, series=count)
 
     def _page_families(self) -> list[Family]:
         return [
@@ -262,12 +271,14 @@ class Page:
             ),
             counter(
                 "exporter_series_dropped_total",
-                "Series left out: over the cap, given by another source already, or of another type there.",
+                "Series left out: over the cap, given by another source already or of another type there,"
+                " or against their declaration under `business`.",
                 *(
                     ({"collector": name, "reason": reason}, count)
                     for name, entry in shown
                     for reason, count in (
                         {"cap": entry.reading.health.dropped_total, "duplicate": 0, "type": 0}
+                        | (dict.fromkeys(("label", "source"), 0) if self._declarations else {})
                         | entry.conflicts
                     ).items()
                 ),

@@ -6,7 +6,7 @@ sample   business_queue_depth{kind="fast"} 3             labels: the source's, t
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -79,6 +79,11 @@ class Made:
             yield pool.in_use
             if isinstance(pool.size, str):
                 yield pool.size
+
+    def gives(self, labels: Iterable[str]) -> Iterable[tuple[str, Collection[str]]]:
+        """Its metrics with their labels, where rows and source have these."""
+        for metric in self.metrics:
+            yield metric.name, {*labels, *metric.labels}
 
     def check(self, labels: Iterable[str]) -> None:
         """ValueError: what does not fit, where rows have these labels."""

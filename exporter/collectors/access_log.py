@@ -16,7 +16,7 @@ Fails where the file cannot be read, or where it has lines and none of them has 
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -102,6 +102,11 @@ class Settings(Common):
 
     def claims(self) -> Sequence[Claim]:
         return (Claim("requests", self.label),)
+
+    def gives(self) -> Iterable[tuple[str, Collection[str]]]:
+        if self.endpoints:
+            yield "business_api_calls_total", {"endpoint"}
+            yield "business_api_calls_per_minute", {"endpoint"}
 
     def __post_init__(self) -> None:
         """ValueError: what does not fit."""

@@ -11,7 +11,7 @@ number, or two items are one series.
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -94,6 +94,10 @@ class Settings(Common):
     ] = dataclasses.field(default_factory=dict)
     every: Annotated[DurationMs, Option("How often the URL is asked.", ge=100)] = BUSINESS_EVERY_MS
     timeout: Annotated[DurationMs, Option("After this long a run counts as failed.")] = 10_000
+
+    def gives(self) -> Iterable[tuple[str, Collection[str]]]:
+        for query in self.queries:
+            yield from query.gives((*self.labels, *query.labels))
 
     def __post_init__(self) -> None:
         """ValueError: what does not fit."""

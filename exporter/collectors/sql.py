@@ -11,7 +11,7 @@ then none of the source's values is new. What shall fail apart is a source of it
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -68,6 +68,10 @@ class Settings(Common):
     ] = dataclasses.field(default_factory=dict)
     every: Annotated[DurationMs, Option("How often the queries run.", ge=100)] = BUSINESS_EVERY_MS
     timeout: Annotated[DurationMs, Option("After this long a run counts as failed.")] = 10_000
+
+    def gives(self) -> Iterable[tuple[str, Collection[str]]]:
+        for query in self.queries:
+            yield from query.gives((*self.labels, *query.labels))
 
     def __post_init__(self) -> None:
         """ValueError: what does not fit."""

@@ -34,7 +34,7 @@ def house() -> House:
         page.put(Reading(pushed.source, pushed.health, push.collect(clock.now_ms())))
         page.render()
 
-    page.expect([reading.source for reading in (good, bad, pushed)])
+    page.expect([reading.source for reading in (good, bad, pushed)], {})
     for reading in (good, bad, pushed):
         page.put(reading)
     page.render()

@@ -53,11 +53,28 @@ def test_everything(tmp_path: Path) -> None:
     }
 
 
+DECLARED = {
+    "nothing is": "{}",
+    "as it is": "{business_n: {help: N., labels: [kind, db], from: sql/shop}}",
+    "by kind": "{business_n: {labels: [kind, db], from: sql}}",
+    "pushed": "{business_n: {labels: [db, kind, x]}, business_pushed: {from: push}}",
+}
+
+
+@pytest.mark.parametrize("business", DECLARED.values(), ids=DECLARED)
+def test_declared(tmp_path: Path, business: str) -> None:
+    assert read(write(tmp_path, f"business: {business}\n{SQL}"), {}).business is not None
+
+
 def test_no_secret_is_shown(tmp_path: Path) -> None:
     config = read(write(tmp_path, FULL), {})
     assert "hunter22" not in repr(config)
 
 
+SQL = (
+    "collectors: {sql: [{name: shop, dsn: 'sqlite:////x', labels: {db: x}, queries: [{sql: SELECT 1,"
+    " labels: [kind], metrics: [{name: business_n, value: n}]}]}]}"
+)
 WRONG = {
     "a key": (
         "collectors: {cpu: {evry: 1s}}",
@@ -119,6 +136,26 @@ WRONG = {
     "a database without an address": (
         "collectors: {sql: [{name: a, queries: []}]}",
         "needs `dsn` or `dsn_file`",
+    ),
+    "a figure of another name": (
+        "business: {app_x: {}}",
+        "1:12: a business figure is called business_…, not 'app_x'",
+    ),
+    "a figure of no source": (
+        "business: {business_x: {from: sql/shop}}",
+        "1:25: there is no source 'sql/shop': known are cpu",
+    ),
+    "a figure that its source does not give": (
+        f"business: {{business_x: {{from: sql/shop}}}}\n{SQL}",
+        "1:25: sql/shop does not give business_x",
+    ),
+    "a figure of another source": (
+        f"business: {{business_n: {{from: push, labels: [kind, db]}}}}\n{SQL}",
+        "2:20: business_n comes from push, sql/shop is a second source",
+    ),
+    "a label that is not declared": (
+        f"business: {{business_n: {{labels: [kind]}}}}\n{SQL}",
+        "2:20: sql/shop gives business_n a label that is not declared: db: add it to `labels` of business_n",
     ),
     "a source that is not there": (
         "components: {shop: {from: access_lag}}",

@@ -3,9 +3,11 @@
 import gzip
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
+from exporter.declared import Declaration
 from exporter.http1 import Answer
 from promkit.exposition import parse
 from tests.builders.sites import House
@@ -31,6 +33,37 @@ SESSIONS = b'{"metrics": [{"name": "business_user_sessions", "value": 12}]}'
 def test_a_push_is_shown_at_once(house: House) -> None:
     assert push(house, "/push?group=nightly", SESSIONS).status == 202
     assert values(parse(get(house, "/metrics").body))["business_user_sessions"] == 12
+
+
+DECLARED = {
+    "business_user_sessions": Declaration(labels=("type",)),
+    "business_depth": Declaration(source="sql/shop"),
+    "business_done_total": Declaration(),
+}
+DECLINED = {
+    "a label": (
+        b'business_user_sessions{type="a",host="b"} 1\n',
+        400,
+        "push: business_user_sessions has no label 'host': declared are type",
+    ),
+    "a source": (b"business_depth 1\n", 409, "push: business_depth comes from sql/shop: see `business`"),
+    "a type": (
+        b"# TYPE business_user_sessions histogram\nbusiness_user_sessions_count 1\n",
+        409,
+        "business_user_sessions is a gauge, not a histogram",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "status", "why"), DECLINED.values(), ids=DECLINED)
+def test_what_is_not_as_declared_is_refused(house: House, body: bytes, status: int, why: str) -> None:
+    intake = replace(house.site.intake, declarations=DECLARED)
+    house.site = replace(house.site, intake=intake)
+    answer = push(house, "/push", body, "text/plain")
+    assert answer.status == status
+    assert why in error(answer)
+    for good in (b'business_user_sessions{type="a"} 1\n', b"business_done_total 3\n", b"other 1\n"):
+        assert push(house, "/push", good, "text/plain").status == 202
 
 
 def test_a_push_replaces_its_group_whole(house: House) -> None:

@@ -84,22 +84,34 @@ def test_it_is_light() -> None:
         assert int(resident[1]) / 1024 <= RESIDENT_MIB_MAX
 
 
-def loaded(*arguments: str) -> set[str]:
-    """The packages that a run of the command loads."""
-    code = (
+def loaded(*arguments: str, code: int | None = 0) -> set[str]:
+    """The packages that a run of the command loads; `code` None: its source is not there, and it says so."""
+    program = (
         "import sys; from exporter.main import run; code = run(sys.argv[1:]);"
         "print(*{name.partition('.')[0] for name in sys.modules}, sep='\\n', file=sys.stderr); sys.exit(code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert code is None or done.returncode == code, done.stderr
     return set(done.stderr.split())
 
 
 def test_nothing_heavy_is_loaded() -> None:
     assert not loaded("--check-config") & HEAVY
     assert not loaded("--print") & (HEAVY | {"pydantic", "yaml", "bcrypt"})
+
+
+LIGHT_SOURCES = "http: [{name: a, url: 'http://127.0.0.1:1/'}]"
+METRICS = "metrics: [{name: n, value: n}]"
+SQL_SOURCE = f"sql: [{{name: a, dsn: 'sqlite:////a.db', queries: [{{sql: SELECT 1 AS n, {METRICS}}}]}}]"
+LOADED = {LIGHT_SOURCES: set(), SQL_SOURCE: {"sqlalchemy"}}
+
+
+@pytest.mark.parametrize(("text", "heavy"), LOADED.items(), ids=["probes", "a database"])
+def test_a_client_is_loaded_only_where_it_is_used(tmp_path: Path, text: str, heavy: set[str]) -> None:
+    config = write(tmp_path / "exporter.yml", f"collectors: {{{text}}}\nbusiness: {{business_x: {{}}}}\n")
+    assert loaded("--config", str(config), "--print", code=None) & HEAVY == heavy
 
 
 def test_check_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.declared import Declaration
 from exporter.page import Page, merged
+from exporter.pools import IN_USE, RATIO, SIZE
 from exporter.scheduler import Health, Reading
 from promkit.exposition import Family, counter, gauge, parse, render
 from tests.builders.sources import ManualClock, a_reading, values
@@ -23,7 +25,7 @@ def clock() -> ManualClock:
 
 def a_page(clock: ManualClock, *readings: Reading) -> Page:
     page = Page(lambda: [OWN], clock.now_ms)
-    page.expect([reading.source for reading in readings])
+    page.expect([reading.source for reading in readings], {})
     for reading in readings:
         page.put(reading)
     page.render()
@@ -48,6 +50,29 @@ def test_all_formats_say_the_same(clock: ManualClock) -> None:
 def test_a_name_of_two_sources_stands_once(clock: ManualClock) -> None:
     page = a_page(clock, a_reading("one", A), a_reading("two", A2))
     assert page.rendered(openmetrics=False).plain.count(b"# TYPE a gauge") == 1
+
+
+def test_what_is_not_as_declared_is_left_out_counted_and_said_once(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    reading = a_reading("one", gauge("business_x", "X.", ({"type": "t"}, 1), ({"host": "h"}, 2)))
+    page = Page(lambda: [OWN], clock.now_ms)
+    page.expect([reading.source], {"business_x": Declaration(help="What it is.", labels=("type",))})
+    for _ in range(2):
+        page.put(reading)
+        page.render()
+    found = shown(page)
+    assert [name for name in found if name.startswith("business_x")] == ['business_x{type="t"}']
+    assert found['exporter_series_dropped_total{collector="one", reason="label"}'] == 2
+    assert found['exporter_series_dropped_total{collector="one", reason="source"}'] == 0
+    assert b"# HELP business_x What it is.\n" in page.rendered(openmetrics=False).plain
+    assert [record.message for record in caplog.records] == ["series left out"]
+
+
+def test_a_pool_has_its_share_whoever_gives_it(clock: ManualClock) -> None:
+    at = {"pool": "p", "type": "workers"}
+    page = a_page(clock, a_reading("push", gauge(IN_USE, "U.", (at, 3)), gauge(SIZE, "S.", (at, 4))))
+    assert shown(page)[f'{RATIO}{{pool="p", type="workers"}}'] == 0.75
 
 
 def test_a_change_is_shown(clock: ManualClock) -> None:
@@ -109,7 +134,7 @@ def test_a_failing_source_keeps_its_values_until_they_are_stale(clock: ManualClo
 
 def test_a_source_that_is_not_configured_any_more_leaves_nothing(clock: ManualClock) -> None:
     page = a_page(clock, a_reading("one", A))
-    page.expect([])
+    page.expect([], {})
     page.put(a_reading("one", A))  # a run that was under way
     page.render()
     assert 'a{n="1"}' not in shown(page)
@@ -119,7 +144,7 @@ def test_a_source_that_is_not_configured_any_more_leaves_nothing(clock: ManualCl
 def test_readiness(clock: ManualClock) -> None:
     page = Page(list, clock.now_ms)
     reading = a_reading("one", A)
-    page.expect([reading.source])
+    page.expect([reading.source], {})
     assert list(page.untried()) == ["one"]
     page.put(failing(reading, None))
     assert list(page.untried()) == []

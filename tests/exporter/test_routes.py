@@ -81,7 +81,7 @@ def test_health_and_readiness(house: House) -> None:
 
 
 def test_not_ready_before_every_source_was_tried(house: House) -> None:
-    house.page.expect([a_source("slow")])
+    house.page.expect([a_source("slow")], {})
     answer = get(house, "/-/ready")
     assert answer.status == 503
     assert "slow" in error(answer)
