@@ -16,7 +16,7 @@ import yaml
 from lumina.demo.inbox import Inbox
 from lumina.demo.load import Load
 from lumina.demo.ports import free_port
-from lumina.demo.shop import sql_source
+from lumina.demo.shop import actions, sql_source
 from lumina.home import prepare
 from lumina.up import Children, commands
 from promkit.errors import Unavailable
@@ -182,7 +182,6 @@ class Stage:
 
     def _ruler(self) -> dict[str, object]:
         inbox = f"127.0.0.1:{self.inbox.http_port}"
-        restart = [sys.executable, "-m", "lumina.demo.shop", "restart", "--port", str(self._shop_port)]
         return {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "2s"},
             "scrape_configs": [
@@ -209,17 +208,7 @@ class Stage:
                 },
                 "webhook": {"url": f"http://{inbox}/webhook"},
             },
-            "remediation": {
-                "enabled": True,
-                "actions": {
-                    "restart_service": {
-                        "kind": "command",
-                        "argv": [*restart, "--pid-file", str(self._pid_file)],
-                        "timeout": "30s",
-                        "parameters": {"service": {"enum": ["api"], "target": True}},
-                    }
-                },
-            },
+            "remediation": {"enabled": True, "actions": actions(self._shop_port, self._pid_file)},
         }
 
     def _rule(self) -> dict[str, object]:

@@ -15,14 +15,18 @@ STOP_POLL_S = 0.1
 
 
 def serve(port: int, log: Path, data: Path, push: str) -> None:
-    """Be the shop until SIGTERM."""
-    shop = Shop(port, log, data)
-    ending = threading.Event()
+    """Be the shop until SIGTERM; on SIGUSR1 give memory back."""
+    ending, shedding = threading.Event(), threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: ending.set())
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: shedding.set())
+    shop = Shop(port, log, data)
     threading.Thread(target=shop.serve_forever, args=(STOP_POLL_S,), name="shop", daemon=True).start()
     shop.worker.start()
     while not ending.wait(PUSH_EVERY_S):
         shop.push_pool(push)
+        if shedding.is_set():
+            shedding.clear()
+            shop.pool.shed()
     shop.end()
 
 

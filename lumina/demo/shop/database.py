@@ -5,6 +5,7 @@ queued ─▶ running ─▶ done | failed        a scan; one that a restart int
 
 import queue
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ __all__ = [
     "finish_scan",
     "log_in",
     "log_out",
+    "optimize",
     "prepare",
     "queue_scan",
     "scan",
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 POOL_SIZE = 8
+POOL_SIZE_MAX = 32
 WAIT_S = 10.0  # for a connection of the pool, or a lock
 KEPT_MS = 600_000
 
@@ -51,9 +54,11 @@ class Pool:
     """So many connections and no more: who finds none waits."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._free: queue.Queue[sqlite3.Connection] = queue.Queue()
-        for _ in range(POOL_SIZE):
-            self._free.put(_connection(path))
+        self._resizing = threading.Lock()
+        self.size = 0
+        self.resize(POOL_SIZE)
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
@@ -66,7 +71,29 @@ class Pool:
 
     @property
     def in_use(self) -> int:
-        return POOL_SIZE - self._free.qsize()
+        return self.size - self._free.qsize()
+
+    def resize(self, by: int) -> bool:
+        """Open more connections, or close some (below 0) as they come free; False: out of bounds.
+
+        queue.Empty: none came free in time.
+        """
+        with self._resizing:
+            if not 1 <= self.size + by <= POOL_SIZE_MAX:
+                return False
+            for _ in range(by):
+                self._free.put(_connection(self._path))
+                self.size += 1
+            for _ in range(-by):
+                self._free.get(timeout=WAIT_S).close()
+                self.size -= 1
+        return True
+
+    def shed(self) -> None:
+        """Have each free connection give back the memory of its cache."""
+        for _ in range(self._free.qsize()):
+            with self.connection() as connection:
+                connection.execute("PRAGMA shrink_memory")
 
     def close(self) -> None:
         """Close those that are free; the others end with the process."""
@@ -124,6 +151,12 @@ def finish_scan(connection: sqlite3.Connection, number: int, findings: int | Non
     )
     connection.execute("DELETE FROM scans WHERE finished_ms < ?", (now_ms - KEPT_MS,))
     connection.execute("DELETE FROM sessions WHERE seen_ms < ?", (now_ms - KEPT_MS,))
+
+
+def optimize(connection: sqlite3.Connection) -> None:
+    """Give back the room of deleted rows, and measure anew what queries are planned by."""
+    connection.execute("VACUUM")
+    connection.execute("ANALYZE")
 
 
 def _connection(path: Path) -> sqlite3.Connection:

@@ -5,8 +5,11 @@
     GET  /api/compliance         POST /api/compliance/scans      asks for a scan
     GET  /-/healthy              for whoever restarts
     POST /-/break                from now on slow, mostly failing, and no scan succeeds
+    POST /-/pool/grow/N, /-/pool/shrink/N      so many connections more, or fewer
+    POST /-/optimize             vacuum and analyze its database
 
-It is broken until it is restarted. Every second it pushes the use of its pool to the exporter.
+It is broken until it is restarted. Every second it pushes the use of its pool to the exporter. On SIGUSR1 it
+gives memory back.
 """
 
 import contextlib
@@ -56,6 +59,20 @@ class Shop(ThreadingHTTPServer):
                 turn = self._served % 4
             return 503 if broken and turn < FAILING else _done(connection, method, path, user)
 
+    def tend(self, path: str) -> int:
+        """What its operator asks for; the status. queue.Empty: the pool gave no connection in time."""
+        match path.split("/")[2:]:
+            case ["break"]:
+                self.broken.set()
+            case ["optimize"]:
+                with self.pool.connection() as connection:
+                    database.optimize(connection)
+            case ["pool", "grow" | "shrink" as how, count] if count.isascii() and count.isdigit():
+                return 200 if self.pool.resize(int(count) if how == "grow" else -int(count)) else 409
+            case _:
+                return 404
+        return 200
+
     def write_log(self, client: str, request: str, status: int, took_s: float) -> None:
         """One line, in nginx's combined format with the request's time at the end."""
         stamp = datetime.now(UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
@@ -66,7 +83,7 @@ class Shop(ThreadingHTTPServer):
         """Tell the exporter how much of the pool is in use; the share it finds itself."""
         labels = {"pool": "shop-database", "type": "connections"}
         metrics = [
-            {"name": "resource_pool_size", "labels": labels, "value": database.POOL_SIZE},
+            {"name": "resource_pool_size", "labels": labels, "value": self.pool.size},
             {"name": "resource_pool_in_use", "labels": labels, "value": self.pool.in_use},
         ]
         body = json.dumps({"group": "shop", "ttl": "15s", "metrics": metrics}).encode()
@@ -120,12 +137,14 @@ class Handler(BaseHTTPRequestHandler):
             self._serve()
 
     def do_POST(self) -> None:
-        """Take an order, or break the shop."""
-        if self.path == "/-/break":
-            self.server.broken.set()
-            self._answer(200)
-        else:
+        """Take an order, or do what the operator asks for."""
+        if not self.path.startswith("/-/"):
             self._serve()
+            return
+        try:
+            self._answer(self.server.tend(self.path))
+        except queue.Empty:
+            self._answer(503)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Keep quiet: the access log is the log."""

@@ -138,6 +138,21 @@ def test_a_session_begins_and_ends(shop: Shop, tmp_path: Path) -> None:
     assert measured(tmp_path)[sessions] == 1
 
 
+def test_its_operator_may_ask_for_connections_and_a_smaller_database(shop: Shop) -> None:
+    assert shop.pool.size == 8
+    assert ask(shop, "POST", "/-/pool/grow/3") == 200
+    assert shop.pool.size == 11
+    assert ask(shop, "POST", "/-/pool/shrink/2") == 200
+    assert shop.pool.size == 9
+    assert ask(shop, "POST", "/-/pool/grow/99") == 409
+    assert ask(shop, "POST", "/-/pool/shrink/9") == 409
+    assert ask(shop, "POST", "/-/pool/grow/x") == 404
+    assert ask(shop, "POST", "/-/optimize") == 200
+    shop.pool.shed()
+    assert ask(shop, "GET", "/checkout") == 200
+    assert shop.pool.in_use <= shop.pool.size == 9
+
+
 NOT_THERE = [("GET", "/none"), ("POST", "/login/"), ("POST", "/api/other"), ("GET", "/login/ann")]
 
 
