@@ -42,6 +42,7 @@ def _app() -> typer.Typer:
         remediations,
         report,
         rules,
+        silences,
     )
 
     app = typer.Typer(
@@ -74,6 +75,7 @@ def _app() -> typer.Typer:
     app.add_typer(history.app, name="history")
     app.add_typer(remediations.app, name="remediations")
     app.add_typer(rules.app, name="rules")
+    app.add_typer(silences.app, name="silences")
     return app
 
 

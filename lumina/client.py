@@ -119,10 +119,22 @@ class Client:
         """POST OpenMetrics text. The errors of `post`."""
         return self._call("POST", _with(path, parameters), body=body, headers={"Content-Type": _OPENMETRICS})
 
+    def alertmanager(self, method: str, path: str, body: Json = None) -> Json:
+        """Ask Alertmanager's API v2, which has no envelope. The errors of `post`."""
+        content = {} if body is None else {"json": body}
+        return self._asked(method, path, bare=True, **content)[0]
+
     def _call(self, method: str, path: str, **content: Any) -> Json:  # noqa: ANN401 - the fetcher's
         return self._asked(method, path, **content)[0]
 
-    def _asked(self, method: str, path: str, **content: Any) -> tuple[Json, str]:  # noqa: ANN401 - as above
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        *,
+        bare: bool = False,
+        **content: Any,  # noqa: ANN401 - as above
+    ) -> tuple[Json, str]:
         from promkit.fetch import FetchError  # noqa: PLC0415 - as above
 
         try:
@@ -134,13 +146,16 @@ class Client:
             document = json.loads(answer.body) if answer.body else None
         except ValueError:
             document = None
+        if answer.is_success and bare:
+            return document, ""
         if answer.is_success and isinstance(document, dict):
             return document.get("data", document), answer.headers.get("etag", "")
         if answer.is_success:
             raise Unavailable("does not answer as Lumina does", self.url, "name another URL with --url")
         said = document if isinstance(document, dict) else {}
         kind = _ERRORS.get(answer.status, Unavailable)
-        problem = str(said.get("error") or f"answered with HTTP status {answer.status}")
+        bare_problem = document if isinstance(document, str) else ""
+        problem = str(said.get("error") or bare_problem or f"answered with HTTP status {answer.status}")
         raise kind(problem, said.get("where") or self.url, said.get("remedy"))
 
 

@@ -13,7 +13,7 @@ from promkit.errors import Conflict, NotFound
 from promkit.labels import Labels
 from promkit.process import SYSTEM_CLOCK
 
-__all__ = ["app"]
+__all__ = ["app", "find_alert"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -90,7 +90,7 @@ def escalate(
 ) -> None:
     """Call for the next of an alert's escalation now."""
     client = Client(ruler_url(url))
-    fingerprint = _find(client, which)
+    fingerprint = find_alert(client, which)
     alert = client.post(f"/api/v1/lumina/alerts/{fingerprint}/escalate", {"level": level, "by": by})
     if output is Output.JSON:
         print_json(alert)
@@ -102,7 +102,7 @@ def escalate(
 def explain(which: Which, url: Url = None, output: OutputOption = Output.TABLE) -> None:
     """Say what was or will be sent about an alert, to whom, when and why, or why not."""
     client = Client(ruler_url(url))
-    found = client.get(f"/api/v1/lumina/alerts/{_find(client, which)}/explain")
+    found = client.get(f"/api/v1/lumina/alerts/{find_alert(client, which)}/explain")
     if output is Output.JSON:
         print_json(found)
         return
@@ -133,7 +133,7 @@ def climbing(escalation: Any, now_ms: int) -> str:  # noqa: ANN401 - JSON
 
 
 def _act(client: Client, which: str, deed: str, body: Any, output: Output) -> None:  # noqa: ANN401 - JSON
-    fingerprint = _find(client, which)
+    fingerprint = find_alert(client, which)
     alert = client.post(f"/api/v1/lumina/alerts/{fingerprint}/{deed}", body)
     if output is Output.JSON:
         print_json(alert)
@@ -141,7 +141,7 @@ def _act(client: Client, which: str, deed: str, body: Any, output: Output) -> No
         talk(f"{alert['name']} {fingerprint}: {deed}d by {body['by'] or 'anonymous'}")
 
 
-def _find(client: Client, which: str) -> str:
+def find_alert(client: Client, which: str) -> str:
     """The id that is meant. NotFound: none. Conflict: several."""
     found = client.get("/api/v1/lumina/alerts")
     ids = [alert["id"] for alert in found if alert["id"].startswith(which) or alert["name"] == which]

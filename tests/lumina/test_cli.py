@@ -55,6 +55,11 @@ COMMANDS = [
     "rules",
     "rules check",
     "rules export",
+    "silences",
+    "silences add",
+    "silences list",
+    "silences show",
+    "silences expire",
 ]
 NOBODY = "http://127.0.0.1:9"
 
