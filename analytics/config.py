@@ -7,7 +7,7 @@ from analytics.spec import ModelSpec, load_models
 from promkit.config import DurationMs, Model, Secret, field, load, resolve
 from promkit.errors import ConfigError
 
-__all__ = ["Config", "Datasource", "load_config", "models_of"]
+__all__ = ["Config", "Datasource", "Events", "load_config", "models_of"]
 
 DEFAULTS = Path(__file__).parent / "defaults"
 MINUTE_MS = 60_000
@@ -31,6 +31,21 @@ class Anomalies(Model):
     """When an anomaly is one."""
 
     threshold: float = field(3.0, description="Deviations above which it counts.", gt=0)
+
+
+class Events(Model):
+    """Where the ruler hears of models, predictions and anomalies."""
+
+    enabled: bool = field(True, description="Whether events are posted.")
+    url: str = field(
+        "",
+        description="Base URL of the ruler; the datasource's, and its credentials, where it is not given. "
+        "A server that takes no events is said once and left alone.",
+        pattern=r"^(https?://.+)?$",
+    )
+    bearer_token: Secret | None = field(None, description="Sent to `url` as Authorization: Bearer.")
+    bearer_token_file: Path | None = field(None, description="File with the token.")
+    ca_file: Path | None = field(None, description="PEM file of the authority that signed the server.")
 
 
 class Config(Model):
@@ -62,6 +77,7 @@ class Config(Model):
         3 * DAY_MS, description="How far ahead breaches are looked for.", ge=3_600_000, le=30 * DAY_MS
     )
     anomalies: Anomalies = field(default_factory=Anomalies, description="When an anomaly is one.")
+    events: Events = field(default_factory=Events, description="Where the ruler hears of what is found.")
 
 
 def load_config(path: Path | None, env: Mapping[str, str]) -> Config:

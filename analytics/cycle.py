@@ -30,6 +30,7 @@ class Memory:
 
     trained: Mapping[str, Trained] = field(default_factory=dict)  # by model
     trends: Mapping[str, tuple[int, Sequence[Trend]]] = field(default_factory=dict)  # range → when, what
+    newest: Mapping[str, Strangeness] = field(default_factory=dict)  # by model
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Input:
     live: Mapping[str, Live]
     settings: Settings
     breach_horizon_ms: int
+    train: frozenset[str] = frozenset()  # models that a person wants to learn anew
 
 
 def targets_of(specs: Sequence[ModelSpec]) -> list[str]:
@@ -56,7 +58,7 @@ def targets_of(specs: Sequence[ModelSpec]) -> list[str]:
 def run(given: Input, memory: Memory, now_ms: int) -> tuple[Results, Memory]:
     """Bring everything up to the newest column of the tables."""
     outcomes = [_model(spec, given, memory, now_ms) for spec in given.specs]
-    outcomes = _once(given, outcomes)
+    outcomes = [_carried(outcome, memory) for outcome in _once(given, outcomes)]
     found, kept = _trends(given, memory, now_ms)
     results = Results(
         at_ms=now_ms,
@@ -67,7 +69,8 @@ def run(given: Input, memory: Memory, now_ms: int) -> tuple[Results, Memory]:
         breaches=[row for threshold in given.thresholds for row in _breaches(threshold, given)],
     )
     trained = {outcome.result.id: outcome.trained for outcome in outcomes if outcome.trained is not None}
-    return results, Memory(trained, kept)
+    newest = {model.id: model.strangeness for model in results.models if model.strangeness is not None}
+    return results, Memory(trained, kept, newest)
 
 
 def _model(spec: ModelSpec, given: Input, memory: Memory, now_ms: int) -> Outcome:
@@ -79,7 +82,8 @@ def _model(spec: ModelSpec, given: Input, memory: Memory, now_ms: int) -> Outcom
         detail = f"{refused[0]}: {given.refused[refused[0]]}"
         return Outcome(ModelResult(spec.id, ModelState.FAILED, detail), before)
     live = given.live.get(spec.id, Live())
-    return run_model(spec, given.tables, before, live, given.settings, now_ms)
+    anew = spec.id in given.train
+    return run_model(spec, given.tables, before, live, given.settings, now_ms, anew=anew)
 
 
 def _once(given: Input, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -93,15 +97,26 @@ def _once(given: Input, outcomes: Sequence[Outcome]) -> list[Outcome]:
             continue
         newest = outcome.scored.newest
         rows = [row for row, label in enumerate(newest.labels) if label not in told]
-        kept = Strangeness([newest.labels[row] for row in rows], newest.score[rows], newest.deviation[rows])
         anomalies = [row for row in outcome.scored.anomalies if row.series not in told]
         told.update(newest.labels)
         changed[number] = replace(
             outcome,
             scored=replace(outcome.scored, anomalies=anomalies),
-            result=replace(outcome.result, strangeness=kept),
+            result=replace(outcome.result, strangeness=newest.rows(rows)),
         )
     return [changed[number] for number in range(len(outcomes))]
+
+
+def _carried(outcome: Outcome, memory: Memory) -> Outcome:
+    """A series without a new step since the run before stands where it stood."""
+    now, before = outcome.result.strangeness, memory.newest.get(outcome.result.id)
+    if now is None or before is None or not np.isnan(now.score).any():
+        return outcome
+    place = {label: row for row, label in enumerate(before.labels)}
+    rows = np.array([place.get(label, -1) for label in now.labels], dtype=np.intp)
+    old = np.isnan(now.score) & (rows >= 0)
+    values = (np.where(old, getattr(before, name)[rows], getattr(now, name)) for name in Strangeness.values())
+    return replace(outcome, result=replace(outcome.result, strangeness=Strangeness(now.labels, *values)))
 
 
 def _trends(

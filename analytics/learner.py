@@ -13,6 +13,7 @@ from analytics.align import Rows, align, rows_of, take, union
 from analytics.anomaly import Alarms
 from analytics.arrays import Arrays, Values, hold
 from analytics.history import Table
+from analytics.learned import summary
 from analytics.models import MODELS, RECENT, RECENT_FEATURES, Forecast, Model
 from analytics.result import ModelResult, ModelState, Prediction, Strangeness
 from analytics.scoring import Scored, first_score, joined, score
@@ -24,6 +25,8 @@ __all__ = ["BLOCK", "LIVE_MIN", "Block", "Live", "Outcome", "Settings", "Trained
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 BLOCK = 64  # what stays in the processor's cache: twice as fast as 512, and small in memory
+PASS_ERROR = 1.0  # of the last value's error: a model that is worse than that has not passed its backtest
+PASS_COVERED = 0.6  # of actual values inside intervals that are meant to hold 0.8
 LIVE_MIN = 100  # predictions that have been judged before they speak for a model
 _STALE = 3  # steps without a sample after which a series is not forecast
 
@@ -91,8 +94,10 @@ def run(
     live: Live,
     settings: Settings,
     now_ms: int,
+    *,
+    anew: bool = False,
 ) -> Outcome:
-    """Bring one model up to the newest column of its tables."""
+    """Bring one model up to the newest column of its tables; `anew`: learn, whatever the schedule says."""
     counts = {feature: len(tables[feature].labels) for feature in spec.features}
     target = watched(spec, tables)
     ready, longest_ms = _ready(target, settings)
@@ -105,7 +110,7 @@ def run(
     known = before if before is not None and before.key == _key(spec, settings) else None
     scored = _score(spec, target, ready, known, settings)
     used = () if spec.type == "anomaly_detection" else tuple(f for f in spec.features if counts[f])
-    trained = _learn(spec, tables, target, scored, known, used, settings, now_ms)
+    trained = _learn(spec, tables, target, scored, known, used, settings, now_ms, anew=anew)
     return _forecast(spec, tables, target, scored, trained, live, settings, counts)
 
 
@@ -183,11 +188,13 @@ def _learn(
     used: tuple[str, ...],
     settings: Settings,
     now_ms: int,
+    *,
+    anew: bool,
 ) -> Trained:
     """Keep blocks that still hold, with what was told of them; fit the others."""
     model = _model(spec, settings)
     at = {label: row for row, label in enumerate(scored.labels)}
-    due = known is None or now_ms - known.trained_ms >= spec.schedule
+    due = known is None or anew or now_ms - known.trained_ms >= spec.schedule
     kept = [
         replace(block, alarms=_pick(scored.alarms, [at[label] for label in block.labels]))
         for block in (known.blocks if known and not due else ())
@@ -236,7 +243,7 @@ def _forecast(
         features.append(_latest(spec, tables, block, known))
     labels = [label for block in trained.blocks for label in block.labels]
     whole = Forecast(*(np.concatenate([getattr(f, name) for f in forecasts]) for name in Forecast.__slots__))
-    result = _result(spec, trained, labels, whole, tuple(wanted), live, counts, scored.newest)
+    result = _result(spec, model, trained, labels, whole, tuple(wanted), live, counts, scored.newest)
     first_ms = next(iter(wanted.values()))
     end_ms = int(target.times[-1])
     flat = [of_series for block in features for of_series in block]
@@ -263,6 +270,7 @@ def _forecast(
 
 def _result(
     spec: ModelSpec,
+    model: Model,
     trained: Trained,
     labels: Sequence[Labels],
     forecast: Forecast,
@@ -274,7 +282,8 @@ def _result(
     def learned(name: str) -> Values:
         return np.concatenate([block.state[name] for block in trained.blocks])
 
-    error = learned("error")
+    error, covered = learned("error"), learned("covered")
+    ratio = _ratio(error, learned("error_last"), learned("seen_high"))
     measured = live.right / live.judged if live.judged >= LIVE_MIN else None
     share = learned("hits") if measured is None else np.full(len(labels), measured)
     return ModelResult(
@@ -286,11 +295,13 @@ def _result(
         trained_steps=trained.steps,
         horizons=wanted,
         forecast=forecast,
-        error_last=_ratio(error, learned("error_last"), learned("seen_high")),
+        error_last=ratio,
         error_season=_ratio(error, learned("error_season"), learned("seen_high")),
-        covered=learned("covered"),
+        covered=covered,
+        passed=(ratio <= PASS_ERROR) & (covered >= PASS_COVERED),
         confidence=clamp(share),
         strangeness=newest,
+        learned=summary(model, trained.blocks),
     )
 
 

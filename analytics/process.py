@@ -14,6 +14,8 @@ from typing import IO
 
 from analytics.catalog import Catalog
 from analytics.config import Config, Datasource, load_config
+from analytics.events import Event
+from analytics.outbox import Count, Outbox
 from analytics.page import summary
 from analytics.report import health, report
 from analytics.result import Results
@@ -33,6 +35,8 @@ from promkit.web_config import WebConfig
 __all__ = ["Process", "check"]
 
 _ANSWER_BYTES_MAX = 64 << 20
+_EVENTS_TIMEOUT_MS = 5_000
+_EVENTS_BYTES_MAX = 1 << 20
 _LAG_MS = 10_000  # after a window's end, for samples that are on their way
 _RETRY_MS = 2_000
 _EARLY_MS = 30_000  # the first cycles come sooner: a person is looking
@@ -61,10 +65,16 @@ class Process:
         self._wanted = threading.Event()
         self._claim = _claim(options.data)
         config, self._catalog, specs = self._read()
-        self._service = Service(
-            Client(config.datasource.url, _fetcher(config.datasource)), config, specs, options.data
-        )
         self._own = Registry("analytics")
+        told = self._own.counter("analytics_events_total", "Events for the ruler by result.", ("result",))
+        self._events = _outbox(config, lambda result, count: told.inc(result, by=count))
+        self._service = Service(
+            Client(config.datasource.url, _fetcher(config.datasource)),
+            config,
+            specs,
+            options.data,
+            self._events.add if self._events else _tell_nobody,
+        )
         self._cycles = self._own.counter("analytics_cycles_total", "Cycles by result.", ("result",))
         self._seconds = self._own.histogram("analytics_cycle_duration_seconds", "Duration of a cycle.")
         self._up = self._own.gauge("analytics_datasource_up", "Whether the history could be read, 1 or 0.")
@@ -83,6 +93,8 @@ class Process:
             service = self._service
             figures = report(service.specs, results, service.live, service.journal, 24, now_ms)
             state = health(service.specs, results, service.journal, service.status, now_ms)
+            if self._events:
+                self._events.flush()
         finally:
             self._service.close()
             self._claim.close()
@@ -107,6 +119,8 @@ class Process:
         server = serve(app, options.listen, web)
         supervisor.at_end("server", server.stop)
         supervisor.start("cycle", self._work)
+        if self._events:
+            supervisor.start("events", self._events.work)
         log.info("serving", address=f"{server.host}:{server.port}", models=len(self._service.specs))
         return run_until_signal(supervisor, self.reload)
 
@@ -114,10 +128,10 @@ class Process:
         """Take up changed files. ConfigError: one is wrong, or asks for what only a restart can do."""
         config, catalog, specs = self._read()
         old = self._service.config
-        for key in ("datasource", "step", "history", "series_max"):
+        for key in ("datasource", "events", "step", "history", "series_max"):
             if getattr(config, key) != getattr(old, key):
                 raise ConfigError(f"a change of {key!r} needs a restart", str(self._options.config))
-        self._service.use(config, specs)
+        self._service.use(config, specs, self._clock.now_ms())
         self._catalog = catalog
         self._wanted.set()
         log.info("reloaded", models=len(specs))
@@ -180,6 +194,24 @@ def _fetcher(source: Datasource) -> Fetcher:
         auth = Basic(source.username, lambda: reveal(source, "password") or "")
     tls = Tls(ca_file=resolve(source, source.ca_file)) if source.ca_file is not None else None
     return Fetcher(source.timeout, _ANSWER_BYTES_MAX, tls=tls, auth=auth)
+
+
+def _outbox(config: Config, count: Count) -> Outbox | None:
+    """What sends events; None where none are wanted."""
+    given = config.events
+    if not given.enabled:
+        return None
+    if not given.url:
+        fetcher = _fetcher(config.datasource.model_copy(update={"timeout": _EVENTS_TIMEOUT_MS}))
+        return Outbox(config.datasource.url, fetcher, count)
+    has_token = given.bearer_token is not None or given.bearer_token_file is not None
+    auth = Bearer(lambda: reveal(given, "bearer_token") or "") if has_token else None
+    tls = Tls(ca_file=resolve(given, given.ca_file)) if given.ca_file is not None else None
+    return Outbox(given.url, Fetcher(_EVENTS_TIMEOUT_MS, _EVENTS_BYTES_MAX, tls=tls, auth=auth), count)
+
+
+def _tell_nobody(_events: Sequence[Event], _left_out: int) -> None:
+    """Events are turned off."""
 
 
 def _claim(data: Path) -> IO[str]:

@@ -28,11 +28,13 @@ _FAMILIES = {
     "analytics_prediction": "Forecast value at a horizon: the mean and the ends of its 80 % interval.",
     "analytics_anomaly_score": "How strange the newest value is, 0 to 1; from 0.5 it is an alarm, told once.",
     "analytics_anomaly_deviation": "Robust standard deviations between the newest value and the usual one.",
+    "analytics_expected": "Usual value at this time of day, and the ends of what is within the threshold.",
     "analytics_trend_slope_per_hour": "Change an hour over a period, with the daily profile removed.",
     "analytics_seconds_to_breach": "Time until a rule's threshold is met; absent: not within the horizon.",
     "analytics_breach_probability": "Probability that a rule's threshold is met within the time given.",
     "analytics_model_error_ratio": "Error of a model over that of a simple forecast; below 1 it is better.",
     "analytics_model_coverage_ratio": "Share of actual values inside the forecast's 80 % interval.",
+    "analytics_model_passed": "1 for a series whose model passed its backtest; absent where it did not.",
 }
 
 
@@ -42,11 +44,13 @@ def families(results: Results, live: Mapping[str, Live]) -> list[Family]:
         "analytics_prediction": _predictions(results.models),
         "analytics_anomaly_score": _strange(results.models, "score"),
         "analytics_anomaly_deviation": _strange(results.models, "deviation"),
+        "analytics_expected": _expected(results.models),
         "analytics_trend_slope_per_hour": _trends(results),
         "analytics_seconds_to_breach": _seconds(results),
         "analytics_breach_probability": _probabilities(results),
         "analytics_model_error_ratio": _errors(results.models, live),
         "analytics_model_coverage_ratio": _coverage(results.models, live),
+        "analytics_model_passed": _passed(results.models),
     }
     left = SAMPLES_MAX
     beyond = 0
@@ -96,6 +100,17 @@ def _strange(models: Iterable[ModelResult], name: str) -> Pairs:
             yield {"model": model.id, **own_labels(series)}, float(values[row])
 
 
+def _expected(models: Iterable[ModelResult]) -> Pairs:
+    for model in models:
+        if model.strangeness is None:
+            continue
+        found = model.strangeness
+        for row, series in enumerate(found.labels):
+            base = {"model": model.id, **own_labels(series)}
+            for bound, values in (("mean", found.expected), ("lower", found.lower), ("upper", found.upper)):
+                yield {**base, "bound": bound}, float(values[row])
+
+
 def _trends(results: Results) -> Pairs:
     for trend in results.trends:
         yield {"period": trend.range, **own_labels(trend.series)}, trend.slope_per_hour
@@ -133,6 +148,15 @@ def _coverage(models: Iterable[ModelResult], live: Mapping[str, Live]) -> Pairs:
         lived = live.get(model.id)
         if lived is not None and lived.judged >= LIVE_MIN:
             yield {"model": model.id, "from": "live"}, lived.inside / lived.judged
+
+
+def _passed(models: Iterable[ModelResult]) -> Pairs:
+    for model in models:
+        if model.passed is None or model.state is not ModelState.READY:
+            continue
+        for series, passed in zip(model.labels, model.passed, strict=True):
+            if passed:
+                yield {"model": model.id, **own_labels(series)}, 1.0
 
 
 def typical(values: Values | None) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -137,6 +137,7 @@ def _model(spec: ModelSpec, found: ModelResult | None, live: Live) -> dict[str, 
         "trained_on": {"steps": found.trained_steps, "series": len(found.labels)}
         if found and found.trained_ms
         else None,
+        "model_data": asdict(found.learned) if found and found.learned else None,
         "accuracy": _mean(found.confidence) if found else None,
         "accuracy_from": "live" if measured else "backtest",
         "predictions_judged": live.judged,
@@ -147,6 +148,7 @@ def _model(spec: ModelSpec, found: ModelResult | None, live: Live) -> dict[str, 
         },
         "coverage": _mean(found.covered) if found else None,
         "coverage_live": live.inside / live.judged if measured else None,
+        "series_passed": int(found.passed.sum()) if found and found.passed is not None else 0,
     }
 
 

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+
 from analytics.anomaly import Severity
-from analytics.arrays import Values
+from analytics.arrays import Mask, Values
+from analytics.learned import Learned
 from analytics.models import Forecast
 from analytics.trend import Direction
 from promkit.labels import Labels
@@ -34,11 +37,34 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Strangeness:
-    """Of the newest step of a model's watched series, [S] each."""
+    """Of the newest step of a model's watched series, [S] each; NaN where nothing is known yet.
+
+    `expected` is the usual value at this time of day, from `lower` to `upper` what is within the threshold.
+    """
 
     labels: Sequence[Labels]
     score: Values
     deviation: Values
+    expected: Values
+    lower: Values
+    upper: Values
+
+    @classmethod
+    def unknown(cls, labels: Sequence[Labels]) -> "Strangeness":
+        """Nothing is known of these series."""
+        nothing = np.full(len(labels), np.nan)
+        return cls(labels, *(nothing for _ in cls.values()))
+
+    @classmethod
+    def values(cls) -> tuple[str, ...]:
+        """Names of the arrays."""
+        return cls.__slots__[1:]
+
+    def rows(self, chosen: Sequence[int]) -> "Strangeness":
+        """Some of the series."""
+        labels = [self.labels[row] for row in chosen]
+        at = np.array(chosen, dtype=np.intp)
+        return Strangeness(labels, *(getattr(self, name)[at] for name in self.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +83,10 @@ class ModelResult:
     error_last: Values | None = None  # backtest error over that of the last value
     error_season: Values | None = None  # and over that of the day before
     covered: Values | None = None
+    passed: Mask | None = None  # whether the backtest was passed, [S]
     confidence: Values | None = None  # [S]
     strangeness: Strangeness | None = None
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,7 @@ def score(
 ) -> Scored:
     """Score the last `new` columns of [S, T] by what was learned before them."""
     if new == 0:
-        nothing = np.zeros(len(labels))
-        return Scored(labels, alarms, Strangeness(labels, nothing, nothing), [])
+        return Scored(labels, alarms, Strangeness.unknown(labels), [])
     cut = values.shape[1] - new
     standing = stand_at(state, values[:, :cut], _NOTHING, day)
     found = strangeness.assess(standing, values[:, cut:], day)
@@ -55,7 +54,8 @@ def score(
         )
         for row, step in zip(*np.nonzero(alarmed), strict=True)
     ]
-    newest = Strangeness(labels, told[:, -1], found.deviation[:, -1])
+    usual = strangeness.band(standing, found.expected[:, -1], new, day, threshold)
+    newest = Strangeness(labels, told[:, -1], found.deviation[:, -1], *usual)
     return Scored(labels, after, newest, rows)
 
 
@@ -81,8 +81,10 @@ def joined(parts: Sequence[Scored]) -> Scored:
     )
     newest = Strangeness(
         labels,
-        np.concatenate([np.zeros(0), *(part.newest.score for part in parts)]),
-        np.concatenate([np.zeros(0), *(part.newest.deviation for part in parts)]),
+        *(
+            np.concatenate([np.zeros(0), *(getattr(part.newest, name) for part in parts)])
+            for name in Strangeness.values()
+        ),
     )
     return Scored(labels, alarms, newest, [found for part in parts for found in part.anomalies])
 

@@ -8,6 +8,7 @@ GET  /api/v1/breaches
 GET  /api/v1/report                 ?hours=24
 GET  /api/v1/health
 POST /api/v1/run                    a cycle now (operator)
+POST /api/v1/models/ID/train        learn anew now (operator)
 POST, PUT, DELETE /api/v1/models    models made by API (admin)
 """
 
@@ -18,9 +19,10 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Response
 
 from analytics import page, report
 from analytics.catalog import Catalog
+from analytics.result import ModelState
 from analytics.service import Service
 from analytics.spec import ModelSpec
-from promkit.errors import ConfigError, NotFound
+from promkit.errors import ConfigError, Conflict, NotFound, Unavailable
 from promkit.own import Registry
 from promkit.process import Clock
 from promkit.web import Access, Hooks, create_app, needs
@@ -30,6 +32,7 @@ __all__ = ["Control", "build"]
 
 HOUR_MS = 3_600_000
 _HOURS_MAX = 24 * 366
+_TRAIN_WAIT_MS = 10_000
 Hours = Annotated[int, Query(ge=1, le=_HOURS_MAX, description="How far back.")]
 Range = Literal["1h", "24h", "7d", "30d"]
 Answer = dict[str, Any]
@@ -47,7 +50,12 @@ class Control:
 def build(service: Service, control: Control, access: Access, own: Registry, clock: Clock) -> FastAPI:
     """Give the application."""
     hooks = Hooks(ready=lambda: service.status.cycles > 0 or not service.status.is_up, reload=control.reload)
-    routers = [_reading(service), _looking_back(service, clock), _changing(service, control)]
+    routers = [
+        _reading(service),
+        _looking_back(service, clock),
+        _working(service, control),
+        _changing(service, control),
+    ]
     return create_app("Lumina analytics", access, own, routers=routers, hooks=hooks)
 
 
@@ -63,10 +71,7 @@ def _reading(service: Service) -> APIRouter:
     @router.get("/api/v1/models/{model}")
     def model(model: str) -> Answer:
         """One model. 404: there is none of this id."""
-        for found in report.models(service.specs, service.results, service.live):
-            if found["id"] == model:
-                return _success(found)
-        raise NotFound(f"there is no model {model!r}")
+        return _success(_one(service, model))
 
     @router.get("/api/v1/trends")
     def trends(range: Range | None = None) -> Answer:  # noqa: A002 - the parameter's public name
@@ -125,7 +130,8 @@ def _looking_back(service: Service, clock: Clock) -> APIRouter:
     return router
 
 
-def _changing(service: Service, control: Control) -> APIRouter:
+def _working(service: Service, control: Control) -> APIRouter:
+    """What the worker may be asked to do now."""
     router = APIRouter()
 
     @router.post("/api/v1/run", status_code=202, dependencies=[Depends(needs(Role.OPERATOR))])
@@ -133,6 +139,36 @@ def _changing(service: Service, control: Control) -> APIRouter:
         """Ask for a cycle now; its findings are there a moment later."""
         control.run_now()
         return _success({"asked": True})
+
+    @router.post("/api/v1/models/{model}/train", dependencies=[Depends(needs(Role.OPERATOR))])
+    def train(model: str, response: Response) -> Answer:
+        """Have a model learn anew now → it, with its new accuracy; 202 where that takes longer than 10 s.
+
+        404: none of this id. 409: it is disabled, or there is nothing to learn from yet.
+        503: the history cannot be read.
+        """
+        spec = next((spec for spec in service.specs if spec.id == model), None)
+        if spec is None:
+            raise NotFound(f"there is no model {model!r}")
+        if not spec.enabled:
+            raise Conflict(f"model {model!r} is disabled", remedy="enable it first")
+        service.train(model)
+        control.run_now()
+        is_over = service.wait_trained(model, _TRAIN_WAIT_MS)
+        if is_over and not service.status.is_up:
+            raise Unavailable(f"the history cannot be read: {service.status.problem}")
+        found = _one(service, model)
+        if is_over and found["state"] != ModelState.READY:
+            raise Conflict(f"model {model!r} cannot learn: {found['state']}, {found['detail']}")
+        response.status_code = 200 if is_over else 202
+        return _success(found)
+
+    return router
+
+
+def _changing(service: Service, control: Control) -> APIRouter:
+    """Models made by API."""
+    router = APIRouter()
 
     @router.post("/api/v1/models", status_code=201, dependencies=[Depends(needs(Role.ADMIN))])
     def create(spec: ModelSpec) -> Answer:
@@ -160,6 +196,14 @@ def _changing(service: Service, control: Control) -> APIRouter:
         return _success({"id": model})
 
     return router
+
+
+def _one(service: Service, model: str) -> Answer:
+    """One model's record. NotFound: there is none of this id."""
+    for found in report.models(service.specs, service.results, service.live):
+        if found["id"] == model:
+            return found
+    raise NotFound(f"there is no model {model!r}")
 
 
 def _success(data: object) -> Answer:

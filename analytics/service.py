@@ -4,7 +4,7 @@ Others read `results`, `status` and the journal: frozen values, swapped whole.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,13 +13,14 @@ from analytics import storage
 from analytics.align import union
 from analytics.config import Config
 from analytics.cycle import Input, Memory, run, targets_of
+from analytics.events import Event, of_cycle, of_models
 from analytics.history import History, Source, Table
 from analytics.journal import Journal
 from analytics.learner import Live, Settings
 from analytics.publish import families
 from analytics.report import Status
 from analytics.result import Results
-from analytics.rules import Threshold, thresholds
+from analytics.rules import Threshold, Trees, thresholds
 from analytics.spec import ModelSpec
 from analytics.truth import judge
 from promkit.errors import LuminaError, QueryError, Unavailable
@@ -32,9 +33,12 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _MONTH_MS = 31 * DAY_MS
 _SAVED_MS = HOUR_MS
+_WAITING_MAX = 4  # callers that wait for a training; more are answered at once
+_STALE_CYCLES = 3  # that could not run: then the gauges of the last one are taken off the page
 _LOGGED_MAX = 20  # anomalies of one cycle; the API has them all
 
 log = get("analytics.service")
+Tell = Callable[[Sequence[Event], int], None]  # events, and how many more were left out
 
 
 class Api(Source, Protocol):
@@ -56,21 +60,33 @@ class Setup:
 class Service:
     """One worker runs `cycle`; the lock is for what a reload swaps."""
 
-    def __init__(self, api: Api, config: Config, specs: Sequence[ModelSpec], data: Path | None) -> None:
+    def __init__(
+        self,
+        api: Api,
+        config: Config,
+        specs: Sequence[ModelSpec],
+        data: Path | None,
+        tell: Tell = lambda _events, _left_out: None,
+    ) -> None:
         self.results: Results | None = None
         self.live: Mapping[str, Live] = {}
         self.left_out = 0  # series beyond the limit
         self.journal = Journal(data)
         self.status = Status(config.datasource.url, True, "", 0, None, None, 0)
         self._api = api
+        self._tell = tell
         self._data = data
         self._setup = Setup(config, specs)
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._to_train: set[str] = set()
+        self._waiting = 0
         self._history = self._restored(History(api, config.step, config.history, config.series_max), "steps")
         self._months = self._restored(History(api, HOUR_MS, _MONTH_MS, config.series_max), "hours")
         self._hourly: Mapping[str, Table] = {}
         self._hour_ms = 0
         self._thresholds: Sequence[Threshold] = ()
+        self._trees = Trees(api.get)
         learned = storage.load_trained(data / "learned", [spec.id for spec in specs]) if data else {}
         self._memory = Memory(learned)
         self._saved_ms = 0
@@ -90,19 +106,44 @@ class Service:
         """What the last cycle found, for /metrics."""
         return list(self._families)
 
-    def use(self, config: Config, specs: Sequence[ModelSpec]) -> None:
+    def use(self, config: Config, specs: Sequence[ModelSpec], now_ms: int) -> None:
         """Take up a changed configuration from the next cycle on."""
         with self._lock:
-            self._setup = Setup(config, specs)
+            before, self._setup = self._setup.specs, Setup(config, specs)
+        self._tell(of_models(before, specs, now_ms), 0)
+
+    def train(self, model: str) -> None:
+        """Have a model learn anew in the next cycle, whatever its schedule says."""
+        with self._lock:
+            self._to_train.add(model)
+
+    def wait_trained(self, model: str, timeout_ms: int) -> bool:
+        """Wait until the cycle that was to train a model is over; False: it is not within that time."""
+        with self._changed:
+            if self._waiting >= _WAITING_MAX:
+                return model not in self._to_train
+            self._waiting += 1
+            try:
+                return self._changed.wait_for(lambda: model not in self._to_train, timeout_ms / 1000)
+            finally:
+                self._waiting -= 1
 
     def cycle(self, now_ms: int) -> Results | None:
         """Fetch what is new and run once. None: the history could not be read; what was found stays."""
         with self._lock:
-            setup = self._setup
+            setup, train = self._setup, frozenset(self._to_train)
+        try:
+            return self._cycle(setup, train, now_ms)
+        finally:
+            with self._changed:
+                self._to_train -= train
+                self._changed.notify_all()
+
+    def _cycle(self, setup: Setup, train: frozenset[str], now_ms: int) -> Results | None:
         try:
             tables, refused = self._fetch(setup, now_ms)
         except Unavailable as error:
-            self._is_down(error)
+            self._is_down(error, now_ms)
             return None
         self._is_up()
         settings = Settings(setup.config.step, setup.config.history_min, setup.config.anomalies.threshold)
@@ -116,6 +157,7 @@ class Service:
             self.live,
             settings,
             setup.config.breach_horizon,
+            train,
         )
         before = self._memory
         results, self._memory = run(given, before, now_ms)
@@ -129,6 +171,7 @@ class Service:
             last_cycle_ms=now_ms,
             series=len({label for table in tables.values() for label in table.labels}),
         )
+        self._tell(*of_cycle(results))
         for anomaly in results.anomalies[:_LOGGED_MAX]:
             log.info("anomaly", model=anomaly.model, severity=anomaly.severity, what=anomaly.description)
         if len(results.anomalies) > _LOGGED_MAX:
@@ -166,9 +209,8 @@ class Service:
             answer = self._api.get("/api/v1/rules", {"type": "alert"})
         except (Unavailable, QueryError):
             return self._thresholds
-        return thresholds(
-            answer.get("groups", ()), lambda query: self._api.get("/api/v1/parse_query", {"query": query})
-        )
+        self._trees.begin()
+        return thresholds(answer.get("groups") or (), self._trees)
 
     def _settle(self, setup: Setup, tables: Mapping[str, Table], settings: Settings, now_ms: int) -> None:
         """Compare predictions whose time has come with what came."""
@@ -212,10 +254,13 @@ class Service:
             history.restore(storage.load_history(self._data / f"history-{name}.npz"))
         return history
 
-    def _is_down(self, error: Unavailable) -> None:
+    def _is_down(self, error: Unavailable, now_ms: int) -> None:
         if self.status.is_up:
             log.warning("history cannot be read", datasource=self.status.datasource, error=error)
         self.status = replace(self.status, is_up=False, problem=str(error))
+        stale_ms = now_ms - (self.status.last_cycle_ms or now_ms)
+        if stale_ms > _STALE_CYCLES * self.config.interval:  # no rule may act on what was found long ago
+            self._families = ()
 
     def _is_up(self) -> None:
         if not self.status.is_up:

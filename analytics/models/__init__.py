@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from analytics.models.classification import Classification
 from analytics.models.mixture import Mixture
-from analytics.models.model import RECENT, RECENT_FEATURES, Forecast, Model
+from analytics.models.model import RECENT, RECENT_FEATURES, About, Forecast, Model
 from analytics.models.regression import Regression
 from analytics.models.residual import Residual
 
-__all__ = ["MODELS", "RECENT", "RECENT_FEATURES", "Forecast", "Model"]
+__all__ = ["MODELS", "RECENT", "RECENT_FEATURES", "About", "Forecast", "Model"]
 
 MODELS: dict[str, Callable[[int, int], Model]] = {
     "time_series": Mixture,

@@ -5,6 +5,7 @@ are more than ten, five ranges of equal weight are the classes, named by their m
 likeliest class; its interval reaches over the classes that hold four fifths of the probability.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from analytics.arrays import Arrays, Steps, Values, fill
 from analytics.backtest import LEVEL, plan
 from analytics.models import linear, one_line, strangeness
 from analytics.models.linear import Line
-from analytics.models.model import RECENT, RECENT_FEATURES, Forecast, fill_each, learned, stand_at
+from analytics.models.model import RECENT, RECENT_FEATURES, About, Forecast, fill_each, learned, stand_at
 
 __all__ = ["Classification"]
 
@@ -60,6 +61,12 @@ class Classification:
     def score(self, state: Arrays, new: Values) -> Values:
         """As every model: `strangeness`."""
         return strangeness.score(state, new, self.day)
+
+    def about(self, state: Arrays, features: Sequence[str]) -> About:  # noqa: ARG002 - a line each for each class
+        """The classes, and how often each comes at an average hour."""
+        often = state["line_weights"][:, :, 0].mean(axis=1)
+        named = {f"{value:g}": float(share) for value, share in zip(state["classes"], often, strict=True)}
+        return About("how often each class comes at an average time of day", named)
 
     def _lines(self, target: Values, features: Values, classes: Values) -> list[Line]:
         return [

@@ -4,6 +4,7 @@ y(t) = a + features(t)·b + two waves a day·c,    forecast: the same with the f
 plus what the last hour lay above its fit, fading over a quarter of a day.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from analytics.arrays import Arrays, Steps, Values
 from analytics.models import one_line
 
-__all__ = ["Line", "ahead", "fit_line"]
+__all__ = ["Line", "about", "ahead", "fit_line"]
 
 _RIDGE = 1e-3  # of the number of rows
 _HUBER = 1.345  # deviations; beyond it a residual counts linearly (95 % efficient under a normal law)
@@ -58,6 +59,12 @@ def fit_line(target: Values, features: Values, day: int, *, robust: bool = True)
         spread = 1.4826 * np.median(residual, axis=1, keepdims=True) + 1e-12
         trust = np.minimum(1.0, _HUBER * spread / np.maximum(residual, 1e-12))
     return Line(weights, centre, scale)
+
+
+def about(state: Arrays, features: Sequence[str]) -> dict[str, float]:
+    """Mean weight of the level, of the waves of the day and of each feature."""
+    names = ("level", *(f"{wave} of the day ×{k}" for k in (1, 2) for wave in ("sine", "cosine")), *features)
+    return dict(zip(names, map(float, Line.of(state).weights.mean(axis=0)), strict=True))
 
 
 def ahead(

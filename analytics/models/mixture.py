@@ -6,6 +6,7 @@ operational series at a hundredth of their cost. Where features are given, a reg
 forecast in the mixture, and gets the weight its past errors earn.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from analytics.arrays import Arrays, Steps, Values, fill
 from analytics.backtest import plan, truth_at, widen
 from analytics.models import linear, one_line, strangeness
-from analytics.models.model import RECENT, RECENT_FEATURES, Forecast, fill_each, learned, stand_at
+from analytics.models.model import RECENT, RECENT_FEATURES, About, Forecast, fill_each, learned, stand_at
 
 __all__ = ["Mixture"]
 
@@ -57,6 +58,12 @@ class Mixture:
     def score(self, state: Arrays, new: Values) -> Values:
         """As every model: `strangeness`."""
         return strangeness.score(state, new, self.day)
+
+    def about(self, state: Arrays, features: Sequence[str]) -> About:  # noqa: ARG002 - they share one weight
+        """Weight of each simple forecast."""
+        names = (*one_line.NAMES, "regression on the features")
+        shares = state["weights"].mean(axis=1)
+        return About("weight of each simple forecast", dict(zip(names, map(float, shares), strict=False)))
 
     def _means(self, target: Values, features: Values, reach: Steps) -> Values:
         """Every forecast of the mixture, made with what was known then, [M, S, G]."""

@@ -1,9 +1,10 @@
-"""What a model is: parameters frozen, learned state a dict of arrays, four functions of data.
+"""What a model is: parameters frozen, learned state a dict of arrays, five functions of data.
 
     fit      learns from a history and backtests itself on it
     advance  the same learned state, standing at the end of a newer history: cheap, for every cycle
     predict  what comes `horizons` steps after where the state stands
     score    how strange the steps are that follow where the state stands
+    about    what was learned, for people
 
 State keys that every model has ([S] each unless said; `backtest.Skill` says what they mean): `error
 error_last error_season covered hits`, `grid [G] spread [S, G] low high` for intervals, `seen_low
@@ -11,6 +12,7 @@ seen_high`, `view_*` for `strangeness`, and `recent [S, R]`, `recent_features [F
 last columns, never saved, for they are read again.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +22,7 @@ from analytics.arrays import Arrays, Steps, Values, fill
 from analytics.backtest import Plan, skill
 from analytics.models import one_line, strangeness
 
-__all__ = ["RECENT", "RECENT_FEATURES", "Forecast", "Model", "fill_each", "learned", "stand_at"]
+__all__ = ["RECENT", "RECENT_FEATURES", "About", "Forecast", "Model", "fill_each", "learned", "stand_at"]
 
 RECENT = "recent"
 RECENT_FEATURES = "recent_features"
@@ -33,6 +35,14 @@ class Forecast:
     mean: Values
     lower: Values
     upper: Values
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a state says, for people: a sentence, and numbers by name, each the mean over the series."""
+
+    what: str
+    values: Mapping[str, float]
 
 
 class Model(Protocol):
@@ -52,6 +62,10 @@ class Model(Protocol):
 
     def score(self, state: Arrays, new: Values) -> Values:
         """Strangeness of the steps that follow, [S, N] → [S, N], 0–1; one half is an alarm."""
+        ...
+
+    def about(self, state: Arrays, features: Sequence[str]) -> About:
+        """What was learned of at least one series; `features` are those that it was learned with."""
         ...
 
 

@@ -1,5 +1,6 @@
 """Regression of the target on its features and the time of day, with intervals from its past errors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from analytics.arrays import Arrays, Steps, Values, fill
 from analytics.backtest import plan, widen
 from analytics.models import linear, one_line, strangeness
-from analytics.models.model import RECENT, RECENT_FEATURES, Forecast, fill_each, learned, stand_at
+from analytics.models.model import RECENT, RECENT_FEATURES, About, Forecast, fill_each, learned, stand_at
 
 __all__ = ["Regression"]
 
@@ -41,6 +42,11 @@ class Regression:
     def score(self, state: Arrays, new: Values) -> Values:
         """As every model: `strangeness`."""
         return strangeness.score(state, new, self.day)
+
+    def about(self, state: Arrays, features: Sequence[str]) -> About:
+        """Level, and by how much a deviation of each feature moves the target."""
+        what = "level, and what one standard deviation of a feature adds"
+        return About(what, linear.about(state, features))
 
     def _ahead(self, target: Values, features: Values, reach: Steps) -> Values:
         width = one_line.reach_back(self.day)

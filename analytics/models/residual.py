@@ -3,11 +3,12 @@
 Its forecast is the mixture's without features; `score` is `strangeness`, as in every model.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analytics.arrays import Arrays, Steps, Values
 from analytics.models.mixture import Mixture
-from analytics.models.model import Forecast
+from analytics.models.model import About, Forecast
 
 __all__ = ["Residual"]
 
@@ -34,6 +35,10 @@ class Residual:
     def score(self, state: Arrays, new: Values) -> Values:
         """As every model: `strangeness`."""
         return self._mixture().score(state, new)
+
+    def about(self, state: Arrays, features: Sequence[str]) -> About:
+        """As the mixture that it forecasts with."""
+        return self._mixture().about(state, features)
 
     def _mixture(self) -> Mixture:
         return Mixture(self.day, self.horizon)

@@ -20,7 +20,7 @@ import numpy as np
 
 from analytics.arrays import Arrays, Values, hold, median, robust_spread
 
-__all__ = ["SURPRISE", "VIEWS", "Strange", "assess", "fit", "score"]
+__all__ = ["SURPRISE", "VIEWS", "Strange", "assess", "band", "fit", "score"]
 
 HOUR = 12  # rows; views count rows, as the tuning did, so an hour is one at 5-minute steps
 _THREE_HOURS = 36
@@ -120,6 +120,21 @@ def assess(state: Arrays, new: Values, day: int) -> Strange:
     best = np.where(scores.max(axis=0) > 0, best, SURPRISE)
     deviation = np.take_along_axis(deviations, best[None], axis=0)[0]
     return Strange(scores.max(axis=0), expected, np.minimum(deviation, 1000.0), best.astype(np.float64))
+
+
+def band(
+    state: Arrays, expected: Values, new: int, day: int, deviations: float
+) -> tuple[Values, Values, Values]:
+    """Usual value [S] at the last of `new` steps, and how low and high is still within so many deviations.
+
+    NaN until what is usual at a time of day is believed.
+    """
+    view = VIEWS[SURPRISE]
+    known = state["view_age"] + new > view.rows + view.days * _DAYS_KNOWN * day
+    usual = np.where(known, expected, np.nan)
+    middle = usual + state["view_middle"][SURPRISE]
+    reach = deviations * np.maximum(state["view_spread"][SURPRISE], _MIDDLE / 10 * np.abs(usual) + 1e-12)
+    return usual, middle - reach, middle + reach
 
 
 def _beyond(found: Values, high: Values, low: Values, *, both: bool) -> Values:

@@ -9,7 +9,7 @@ import pytest
 
 from analytics.config import load_config, models_of
 from analytics.service import Service
-from promkit.errors import QueryError
+from promkit.errors import Unavailable
 from tests.builders.made_history import DAY, DAY_MS, NOW_MS, FakeSource, a_host, times_until
 
 RULES = {
@@ -44,7 +44,7 @@ class FakeApi(FakeSource):
         self._check("")
         if path == "/api/v1/rules":
             return self.rules
-        raise QueryError("not found")
+        raise Unavailable("status 404")
 
 
 @pytest.fixture

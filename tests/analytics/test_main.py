@@ -30,7 +30,7 @@ def get(url: str) -> Any:
 def test_check_config_names_the_models(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run(["--check-config", "--data", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "4 models" in said
+    assert "5 models" in said
     assert "anomaly-detector" in said
 
 
@@ -128,7 +128,7 @@ def test_against_a_real_prometheus(tmp_path: Path) -> None:
         with running(argv, f"{url}/-/ready") as process:
             health = get(f"{url}/api/v1/health")
             assert health["status"] == "healthy", process.tail()
-            assert health["models_by_state"]["ready"] == 4
+            assert health["models_by_state"]["ready"] == 5
             models = get(f"{url}/api/v1/models")
             assert all(model["error_ratio"]["last_value"] < 0.8 for model in models)
             found = get(f"{url}/api/v1/anomalies?hours=6")

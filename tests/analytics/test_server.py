@@ -17,7 +17,8 @@ from analytics.service import Service
 from promkit.own import Registry
 from promkit.web import Access, serve
 from promkit.web_config import WebConfig
-from tests.builders.made_history import NOW_MS
+from tests.analytics.conftest import FakeApi
+from tests.builders.made_history import NOW_MS, STEP_MS
 
 Make = Callable[[Path | None], Service]
 
@@ -33,7 +34,10 @@ class StoodStill:
 @dataclass
 class Site:
     url: str
+    service: Service
+    api: FakeApi
     asked: list[str] = field(default_factory=list)
+    runs: Callable[[], object] = lambda: None
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
@@ -56,24 +60,28 @@ class Site:
 
 
 @pytest.fixture
-def site(make_service: Make, tmp_path: Path) -> Iterator[Site]:
+def site(make_service: Make, api: FakeApi, tmp_path: Path) -> Iterator[Site]:
     service = make_service(None)
     service.cycle(NOW_MS)
     config = load_config(None, {})
-    yield from _serve(service, config, tmp_path, Access("127.0.0.1"))
+    yield from _serve(service, api, config, tmp_path, Access("127.0.0.1"))
 
 
-def _serve(service: Service, config: Config, data: Path, access: Access) -> Iterator[Site]:
+def _serve(service: Service, api: FakeApi, config: Config, data: Path, access: Access) -> Iterator[Site]:
     catalog = Catalog(config, {}, data)
     own = Registry("analytics")
     own.collect_from(service.families)
-    site = Site("")
+    site = Site("", service, api)
 
     def reload() -> None:
-        service.use(config, catalog.load())
+        service.use(config, catalog.load(), NOW_MS)
         site.asked.append("reload")
 
-    control = Control(catalog, lambda: site.asked.append("run"), reload)
+    def run() -> None:
+        site.asked.append("run")
+        site.runs()
+
+    control = Control(catalog, run, reload)
     server = serve(build(service, control, access, own, StoodStill()), "127.0.0.1:0")
     site.url = f"http://127.0.0.1:{server.port}"
     yield site
@@ -122,8 +130,8 @@ def test_trends_and_breaches(site: Site) -> None:
 
 def test_report_has_the_figures(site: Site) -> None:
     report = site.get("/api/v1/report")
-    assert len(report["models"]) == 4
-    assert report["predictions"]["count"] == 9
+    assert len(report["models"]) == 5
+    assert report["predictions"]["count"] == 12
     assert 0.1 <= report["predictions"]["average_confidence"] <= 0.95
     assert report["predictions"]["by_model"]["cpu-usage-predictor"]["count"] == 1
     assert report["anomalies"]["by_severity"] == {"critical": 2, "high": 0, "medium": 0, "low": 0}
@@ -135,16 +143,16 @@ def test_report_has_the_figures(site: Site) -> None:
 def test_health(site: Site) -> None:
     health = site.get("/api/v1/health")
     assert health["status"] == "healthy"
-    assert health["models_by_state"]["ready"] == 4
-    assert health["predictions_24h"] == 9
+    assert health["models_by_state"]["ready"] == 5
+    assert health["predictions_24h"] == 12
     assert health["datasource"]["up"] is True
 
 
-def test_without_models_health_is_a_warning(make_service: Make, tmp_path: Path) -> None:
+def test_without_models_health_is_a_warning(make_service: Make, api: FakeApi, tmp_path: Path) -> None:
     service = make_service(None)
-    service.use(service.config, [])
+    service.use(service.config, [], NOW_MS)
     service.cycle(NOW_MS)
-    for site in _serve(service, load_config(None, {}), tmp_path, Access("127.0.0.1")):
+    for site in _serve(service, api, load_config(None, {}), tmp_path, Access("127.0.0.1")):
         health = site.get("/api/v1/health")
         assert health["status"] == "warning"
         assert health["problems"] == ["there are no models"]
@@ -164,6 +172,40 @@ def test_a_cycle_can_be_asked_for(site: Site) -> None:
     assert site.asked == ["run"]
 
 
+def test_what_was_learned_is_said(site: Site) -> None:
+    data = site.get("/api/v1/models/cpu-usage-predictor")["model_data"]
+    assert data["what"] == "weight of each simple forecast"
+    assert sum(data["values"].values()) == pytest.approx(1)
+    assert data["series"] == 1
+    assert data["numbers"] * 8 == data["size_bytes"] > 1_000
+    regression = site.get("/api/v1/models/response-time-predictor")["model_data"]["values"]
+    assert regression["level"] == pytest.approx(0.12, abs=0.03)
+    assert regression["system_cpu_usage_ratio"] > 0
+
+
+def test_a_model_is_trained_on_request(site: Site) -> None:
+    site.runs = lambda: site.service.cycle(NOW_MS + STEP_MS)
+    status, model = site.call("POST", "/api/v1/models/cpu-usage-predictor/train")
+    assert status == 200
+    assert model["state"] == "ready"
+    assert model["trained_ms"] == NOW_MS + STEP_MS
+    assert 0.1 <= model["accuracy"] <= 0.95
+
+
+def test_a_model_that_cannot_be_trained_says_why(site: Site) -> None:
+    site.runs = lambda: site.service.cycle(NOW_MS)
+    assert site.call("POST", "/api/v1/models/none/train")[0] == 404
+    assert site.call("POST", "/api/v1/models", NEW)[0] == 201
+    status, answer = site.call("POST", "/api/v1/models/queue/train")
+    assert status == 409
+    assert "no series match queue_depth" in answer["error"]
+    assert site.call("PUT", "/api/v1/models/queue", NEW | {"enabled": False})[0] == 200
+    status, answer = site.call("POST", "/api/v1/models/queue/train")
+    assert (status, "disabled" in answer["error"]) == (409, True)
+    site.api.down = True
+    assert site.call("POST", "/api/v1/models/cpu-usage-predictor/train")[0] == 503
+
+
 NEW = {"id": "queue", "type": "time_series", "target": "queue_depth", "horizon": "6h"}
 
 
@@ -178,7 +220,7 @@ def test_models_are_made_changed_and_deleted(site: Site, tmp_path: Path) -> None
     assert site.call("PUT", "/api/v1/models/other", NEW)[0] == 400
     assert site.call("DELETE", "/api/v1/models/queue")[0] == 200
     assert site.call("DELETE", "/api/v1/models/queue")[0] == 404
-    assert len(site.get("/api/v1/models")) == 4
+    assert len(site.get("/api/v1/models")) == 5
 
 
 def test_models_of_files_are_not_touched(site: Site) -> None:
@@ -203,10 +245,13 @@ def test_a_wrong_model_is_refused(site: Site, body: dict[str, Any]) -> None:
     assert site.asked == []
 
 
-def test_without_a_login_it_is_read_only_beyond_loopback(make_service: Make, tmp_path: Path) -> None:
+def test_without_a_login_it_is_read_only_beyond_loopback(
+    make_service: Make, api: FakeApi, tmp_path: Path
+) -> None:
     service = make_service(None)
     access = Access("192.0.2.1", WebConfig())
-    for site in _serve(service, load_config(None, {}), tmp_path, access):
+    for site in _serve(service, api, load_config(None, {}), tmp_path, access):
         site.get("/api/v1/health")
         assert site.call("POST", "/api/v1/run")[0] in {401, 403}
+        assert site.call("POST", "/api/v1/models/anomaly-detector/train")[0] in {401, 403}
         assert site.call("POST", "/api/v1/models", NEW)[0] in {401, 403}
