@@ -3,6 +3,8 @@
 Rows are independent of one another; columns are steps apart. Nothing here knows a clock.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ __all__ = [
     "Steps",
     "Times",
     "Values",
+    "by_age",
     "deviation",
     "fill",
     "hold",
@@ -27,6 +30,22 @@ Mask = NDArray[np.bool_]
 Arrays = dict[str, NDArray[np.float64]]
 
 _SIGMA = 1.4826  # of a normal law, in median absolute deviations
+
+
+def by_age(values: Values, width: int, most: int) -> Iterator[tuple[NDArray[np.intp], Values]]:
+    """Rows [S, T] whose first samples came at about the same time, without the columns before that.
+
+    So a young series is judged by what it was, not by what it would be filled with. A group is `width` steps
+    wide, and has at most `most` rows. A row without any sample keeps all columns.
+    """
+    known = ~np.isnan(values)
+    first = np.where(known.any(axis=1), known.argmax(axis=1), 0)
+    cut = np.minimum(-(-first // width) * width, max(values.shape[1] - width, 0))
+    for at in np.unique(cut):
+        rows = np.flatnonzero(cut == at)
+        for start in range(0, len(rows), most):
+            chosen = rows[start : start + most]
+            yield chosen, values[chosen, at:]
 
 
 def fill(values: Values, day: int = 0) -> Values:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.arrays import Values, fill
+from analytics.arrays import Values, by_age, fill
 
 __all__ = ["HORIZON_MS", "Breach", "breach"]
 
@@ -48,20 +48,19 @@ def breach(
     values: Values, step_ms: int, threshold: Values, *, above: bool, horizon_ms: int = HORIZON_MS
 ) -> Breach:
     """Judge histories [S, T] against a threshold each [S]; `above` for rules that fire over it."""
-    parts = [
-        _breach(
-            values[at : at + _CHUNK], step_ms, threshold[at : at + _CHUNK], above=above, horizon_ms=horizon_ms
-        )
-        for at in range(0, len(values), _CHUNK)
-    ]
-    none = np.zeros(0)
-    return Breach(*(np.concatenate([none, *(getattr(p, name) for p in parts)]) for name in Breach.__slots__))
+    steps = max(HOUR_MS // step_ms, 1)
+    whole = Breach(*(np.full(len(values), np.nan) for _ in Breach.__slots__))
+    for rows, part in by_age(values[:, -_WEEK * steps :], steps, _CHUNK):
+        found = _breach(part, step_ms, threshold[rows], above=above, horizon_ms=horizon_ms)
+        for name in Breach.__slots__:
+            getattr(whole, name)[rows] = getattr(found, name)
+    return whole
 
 
 def _breach(values: Values, step_ms: int, threshold: Values, *, above: bool, horizon_ms: int) -> Breach:
     sign = 1.0 if above else -1.0
     steps = max(HOUR_MS // step_ms, 1)
-    hours = hourly_max(sign * values[:, -_WEEK * steps :], steps)  # [S, N]
+    hours = hourly_max(sign * values, steps)  # [S, N]
     limit = sign * threshold
     enough = (~np.isnan(hours)).sum(axis=1) >= _HOURS_MIN
     path, spread = _ahead(fill(hours), max(horizon_ms // HOUR_MS, 1))

@@ -3,15 +3,14 @@
 A file of the user is never touched: changing or deleting its model by API is refused, naming the file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-
-import yaml
 
 from analytics.config import Config, models_of
 from analytics.spec import ModelSpec, load_models
 from promkit.config import where
-from promkit.errors import Conflict, NotFound, Unavailable
+from promkit.errors import Conflict, NotFound
+from promkit.files import remove, write_whole
 
 __all__ = ["Catalog"]
 
@@ -42,7 +41,7 @@ class Catalog:
 
     def delete(self, model: str) -> None:
         """Remove a model that was made by API. NotFound: no such model. Conflict: it is in a file."""
-        self._own(model).unlink(missing_ok=True)
+        remove(self._own(model))
 
     def _own(self, model: str) -> Path:
         """The file of a model made by API."""
@@ -61,16 +60,4 @@ class Catalog:
     def _write(self, spec: ModelSpec) -> None:
         if self._made is None:
             raise Conflict("without a data directory no model can be made", remedy="start with --data DIR")
-        text = yaml.safe_dump(_plain(spec), sort_keys=False, allow_unicode=True)
-        aside = self._made / f"{spec.id}.tmp"
-        try:
-            self._made.mkdir(parents=True, exist_ok=True)
-            aside.write_text(text, "utf-8")
-            aside.replace(self._made / f"{spec.id}.yml")
-        except OSError as error:
-            raise Unavailable(f"cannot be written: {error.strerror}", str(self._made)) from None
-
-
-def _plain(spec: ModelSpec) -> Mapping[str, str | bool | Sequence[str]]:
-    """What was given, as YAML says it: durations as text."""
-    return spec.model_dump(mode="json", exclude_defaults=True)
+        write_whole(self._made / f"{spec.id}.yml", spec.as_text())

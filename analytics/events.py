@@ -2,8 +2,8 @@
 
 model_created, model_updated, model_deleted    {id, name, type, target}
 model_trained      {model, series, steps, accuracy, error_ratio}
-prediction_made    {model, series, horizon, average_confidence, predictions}: one a model and cycle, with
-                   the first twenty of its predictions
+prediction_made    {model, series, for_ms, average_confidence, values}: one a model and cycle, with the
+                   first twenty of its predictions by series
 anomaly_detected   {model, metric, labels, at_ms, value, expected, deviation, severity, …}, at most a
                    hundred a cycle: what is beyond is counted, and in the journal
 """
@@ -17,7 +17,6 @@ import numpy as np
 from analytics.publish import typical
 from analytics.result import Anomaly, ModelResult, Prediction, Results
 from analytics.spec import ModelSpec
-from promkit.labels import Labels
 
 __all__ = ["ANOMALIES_MAX", "PREDICTIONS_MAX", "Event", "of_cycle", "of_models"]
 
@@ -73,8 +72,9 @@ def _predicted(results: Results) -> Iterator[Event]:
         data = {
             "model": model,
             "series": len(rows),
+            "for_ms": rows[0].for_ms,
             "average_confidence": float(np.mean([row.confidence for row in rows])),
-            "predictions": [_prediction(row) for row in rows[:PREDICTIONS_MAX]],
+            "values": {str(row.series): row.value for row in rows[:PREDICTIONS_MAX]},
         }
         yield Event("prediction_made", results.at_ms, data)
 
@@ -94,22 +94,11 @@ def _learned(model: ModelResult) -> dict[str, Any]:
     }
 
 
-def _prediction(row: Prediction) -> dict[str, Any]:
-    return {
-        **_series(row.series),
-        "for_ms": row.for_ms,
-        "value": row.value,
-        "lower": row.lower,
-        "upper": row.upper,
-        "confidence": row.confidence,
-        "features": dict(row.features),
-    }
-
-
 def _anomaly(row: Anomaly) -> dict[str, Any]:
     return {
         "model": row.model,
-        **_series(row.series),
+        "metric": row.series.metric,
+        "labels": dict(row.series.without_metric().items()),
         "at_ms": row.at_ms,
         "value": row.value,
         "expected": row.expected,
@@ -119,7 +108,3 @@ def _anomaly(row: Anomaly) -> dict[str, Any]:
         "score": row.score,
         "description": row.description,
     }
-
-
-def _series(series: Labels) -> dict[str, Any]:
-    return {"metric": series.metric, "labels": dict(series.without_metric().items())}

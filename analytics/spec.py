@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+import yaml
 from pydantic import field_validator
 
 from promkit.config import DurationMs, Model, field, load, where
@@ -52,6 +53,11 @@ class ModelSpec(Model):
         if not _ID.fullmatch(value):
             raise ValueError("an id is small letters, digits, - and _, at most 63")
         return value
+
+    def as_text(self) -> str:
+        """As a file says it: what is not the default, durations as they are written."""
+        given = self.model_dump(mode="json", exclude_defaults=True)
+        return str(yaml.safe_dump(given, sort_keys=False, allow_unicode=True, width=1_000))
 
     @property
     def title(self) -> str:

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from analytics.arrays import Values, fill
+from analytics.arrays import Values, by_age, fill
 
 __all__ = ["RANGES", "Direction", "Trends", "trends"]
 
@@ -52,21 +52,24 @@ class Trends:
 
 def trends(values: Values, step_ms: int, range_ms: int) -> Trends:
     """Judge the last `range_ms` of a history [S, T]; what came before gives the day's profile."""
-    parts = [_trends(values[at : at + _CHUNK], step_ms, range_ms) for at in range(0, len(values), _CHUNK)]
-    return Trends(
-        [direction for part in parts for direction in part.direction],
-        *(
-            np.concatenate([np.zeros(0), *(getattr(part, name) for part in parts)])
-            for name in ("slope", "lower", "upper", "confidence")
-        ),
-    )
+    names = ("slope", "lower", "upper", "confidence")
+    direction: list[Direction | None] = [None] * len(values)
+    whole = Trends(direction, *(np.full(len(values), np.nan) for _ in names))
+    least = max(_BINS_MIN, min(range_ms // step_ms, values.shape[1]) // 2)
+    for rows, part in by_age(values, max(HOUR_MS // step_ms, 1), _CHUNK):
+        found = _trends(part, step_ms, range_ms, least)
+        for name in names:
+            getattr(whole, name)[rows] = getattr(found, name)
+        for row, way in zip(rows, found.direction, strict=True):
+            direction[row] = way
+    return whole
 
 
-def _trends(values: Values, step_ms: int, range_ms: int) -> Trends:
+def _trends(values: Values, step_ms: int, range_ms: int, least: int) -> Trends:
+    """Of series about as old as one another; `least`: samples of the range that must be there."""
     day = max(24 * HOUR_MS // step_ms, 1)
     steps = range_ms // step_ms
-    known = (~np.isnan(values[:, -steps:])).sum(axis=1)
-    enough = known >= max(_BINS_MIN, min(steps, values.shape[1]) // 2)
+    enough = (~np.isnan(values[:, -steps:])).sum(axis=1) >= least
     flat = without_day(fill(values, day), day, steps)
     slope, lower, upper, p = _theil_sen(flat[:, -steps:], step_ms)
     volatile = _is_volatile(values, flat, steps, step_ms)

@@ -38,6 +38,7 @@ def _app() -> typer.Typer:
         dashboards,
         escalations,
         history,
+        models,
         query,
         remediations,
         report,
@@ -73,6 +74,7 @@ def _app() -> typer.Typer:
     app.add_typer(dashboards.app, name="dashboards")
     app.add_typer(escalations.app, name="escalations")
     app.add_typer(history.app, name="history")
+    app.add_typer(models.app, name="models")
     app.add_typer(remediations.app, name="remediations")
     app.add_typer(rules.app, name="rules")
     app.add_typer(silences.app, name="silences")

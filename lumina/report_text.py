@@ -113,7 +113,12 @@ def _analysed(analytics: Figures) -> Iterator[Section]:
     predictions = analytics["predictions"]
     average = predictions["average_confidence"]
     confidence = "" if average is None else f", average confidence {average:.0%}"
-    yield "Predictions", f"{predictions['count']} in {analytics['hours']} h{confidence}", (), []
+    by_model = [
+        (model, str(row["count"]), _share(row["average_confidence"]), _truth(row))
+        for model, row in predictions["by_model"].items()
+    ]
+    columns = ("MODEL", "COUNT", "AVERAGE CONFIDENCE", "WHAT THEN CAME") if by_model else ()
+    yield "Predictions", f"{predictions['count']} in {analytics['hours']} h{confidence}", columns, by_model
     found = analytics["anomalies"]
     by_severity = ", ".join(f"{count} {level}" for level, count in found["by_severity"].items() if count)
     sentence = f"{found['count']} in {analytics['hours']} h{f' ({by_severity})' if by_severity else ''}"
@@ -137,6 +142,16 @@ def _analysed(analytics: Figures) -> Iterator[Section]:
     ]
     none = "" if breaches else "no rule's threshold is in sight"
     yield "Breaches ahead", none, ("RULE", "SERIES", "IN", "PROBABILITY") if breaches else (), breaches
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
+
+
+def _truth(row: Figures) -> str:
+    if not row["judged"]:
+        return "not known yet"
+    return f"{row['judged']} known, mean error {row['mean_absolute_error']:.3g}"
 
 
 def _series(row: Figures) -> str:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lumina.commands.options import Home, OutputOption
+from lumina.commands.options import Home, OutputOption, yaml_files
 from lumina.output import Output, print_json, talk
-from promkit.errors import NotFound
 
 __all__ = ["app"]
 
@@ -41,7 +40,7 @@ def check(
 
     if fail_on not in {"error", "warning"}:
         raise typer.BadParameter("write error or warning", param_hint="--fail-on")
-    paths = _expand(files, home)
+    paths = yaml_files(files, home / "rules")
     context, around = surroundings(config or home / "ruler.yml", os.environ)
     findings, rules = check_rules(paths, Path.cwd(), context, around)
     if output is Output.JSON:
@@ -61,17 +60,9 @@ def export(files: Files = None, home: Home = HOME) -> None:
     from ruler.rules import RuleContext, load_files  # noqa: PLC0415 - the ruler's rooms are heavy
     from ruler.rules import export as export_rules  # noqa: PLC0415
 
-    exported = export_rules(load_files(_expand(files, home), Path.cwd(), RuleContext(any_name=True)))
+    exported = export_rules(
+        load_files(yaml_files(files, home / "rules"), Path.cwd(), RuleContext(any_name=True))
+    )
     typer.echo(exported.text, nl=False)
     for line in exported.left_out:
         talk(line)
-
-
-def _expand(files: list[Path] | None, home: Path) -> list[Path]:
-    """Files, and the YAML files of folders. NotFound: one is not there."""
-    found: list[Path] = []
-    for path in files or [home / "rules"]:
-        if not path.exists():
-            raise NotFound("no such file or folder", str(path), "name rule files, or give --home")
-        found += sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
-    return found

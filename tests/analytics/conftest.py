@@ -1,50 +1,14 @@
 """A service over made history, without a server or a worker of its own."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from analytics.config import load_config, models_of
 from analytics.service import Service
-from promkit.errors import Unavailable
-from tests.builders.made_history import DAY, DAY_MS, NOW_MS, FakeSource, a_host, times_until
-
-RULES = {
-    "groups": [
-        {
-            "rules": [
-                {
-                    "type": "alerting",
-                    "name": "Disk",
-                    "lumina": {
-                        "id": "disk-full",
-                        "metric": "system_disk_usage_ratio",
-                        "condition": "gt",
-                        "threshold": 0.72,
-                        "for_ms": 0,
-                        "labels": {"severity": "high"},
-                    },
-                }
-            ]
-        }
-    ]
-}
-
-
-@dataclass
-class FakeApi(FakeSource):
-    """Rules beside the series."""
-
-    rules: dict[str, Any] = field(default_factory=lambda: RULES)
-
-    def get(self, path: str, _params: Any, /) -> Any:
-        self._check("")
-        if path == "/api/v1/rules":
-            return self.rules
-        raise Unavailable("status 404")
+from tests.builders.analytics import FakeApi
+from tests.builders.made_history import DAY, DAY_MS, NOW_MS, a_host, times_until
 
 
 @pytest.fixture

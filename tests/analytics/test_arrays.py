@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analytics.arrays import fill, hold, robust_spread, same_slots
+from analytics.arrays import by_age, fill, hold, robust_spread, same_slots
 
 NAN = np.nan
 
@@ -45,3 +45,12 @@ def test_robust_spread_ignores_a_few_outliers() -> None:
 def test_same_slots_are_those_of_the_days_before() -> None:
     values = np.arange(12.0)[None]  # three days of four steps
     assert same_slots(values, np.array([0, 3]), 4, 3)[0].tolist() == [[0, 3], [4, 7], [8, 11]]
+
+
+def test_rows_of_one_age_are_judged_together_without_what_was_before_them() -> None:
+    values = np.arange(40.0).reshape(4, 10)
+    values[1, :3] = values[2, :4] = values[3, :] = np.nan
+    found = [(rows.tolist(), part.shape[1]) for rows, part in by_age(values, 4, 64)]
+    assert found == [([0, 3], 10), ([1, 2], 6)]
+    assert [rows.tolist() for rows, _ in by_age(values, 4, 1)] == [[0], [3], [1], [2]]
+    assert list(by_age(values[:0], 4, 64)) == []

@@ -71,3 +71,19 @@ def test_too_little_history_says_nothing() -> None:
     values[1, -HOUR:] = 0.5
     found = breach(values, STEP_MS, np.array([0.9, 0.9]), above=True)
     assert np.isnan(found.probability).all()
+
+
+@pytest.mark.parametrize("days", [0.6, 1.1, 1.5, 2.2, 3, 5])
+def test_a_young_series_is_judged_by_what_it_was(days: float) -> None:
+    """Beside older ones in one matrix: what is not there yet is no flat line."""
+    day = 288
+    steps = np.arange(14 * day)
+    random = np.random.default_rng(1)
+    rising = 0.5 + 0.05 * (steps - len(steps)) / day + random.normal(0, 0.0005, len(steps))
+    wave = 0.4 - 0.2 * np.cos(2 * np.pi * steps / day) + random.normal(0, 0.01, len(steps))
+    values = np.stack([rising, rising, wave])
+    values[1:, : len(steps) - round(days * day)] = np.nan
+    found = breach(values, 300_000, np.array([0.55, 0.55, 0.9]), above=True)
+    assert found.seconds[1] == pytest.approx(86_400, rel=0.1)
+    assert found.probability[1] > 0.9
+    assert found.probability[2] < 0.5

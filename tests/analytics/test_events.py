@@ -31,17 +31,9 @@ def test_one_event_a_model_however_many_series_it_has() -> None:
     assert [event.type for event in found] == ["prediction_made"]
     data = found[0].data
     assert (data["model"], data["series"], data["average_confidence"]) == ("a", 5_000, pytest.approx(0.8))
-    assert len(data["predictions"]) == PREDICTIONS_MAX
-    assert data["predictions"][0] == {
-        "metric": "x",
-        "labels": {"instance": "web1", "job": "exporter", "n": "0"},
-        "for_ms": 2,
-        "value": 2.0,
-        "lower": 1.5,
-        "upper": 2.5,
-        "confidence": 0.8,
-        "features": {"y": None},
-    }
+    assert data["for_ms"] == 2
+    assert len(data["values"]) == PREDICTIONS_MAX
+    assert data["values"]['x{instance="web1", job="exporter", n="0"}'] == 2.0
 
 
 def test_anomalies_have_their_own_time_and_are_bounded() -> None:

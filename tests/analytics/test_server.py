@@ -1,62 +1,19 @@
 """The API over HTTP, as a client sees it."""
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analytics.catalog import Catalog
-from analytics.config import Config, load_config
-from analytics.server import Control, build
+from analytics.config import load_config
 from analytics.service import Service
-from promkit.own import Registry
-from promkit.web import Access, serve
+from promkit.web import Access
 from promkit.web_config import WebConfig
-from tests.analytics.conftest import FakeApi
+from tests.builders.analytics import FakeApi, Site, serving
 from tests.builders.made_history import NOW_MS, STEP_MS
 
 Make = Callable[[Path | None], Service]
-
-
-class StoodStill:
-    def now_ms(self) -> int:
-        return NOW_MS
-
-    def monotonic_ms(self) -> int:
-        return NOW_MS
-
-
-@dataclass
-class Site:
-    url: str
-    service: Service
-    api: FakeApi
-    asked: list[str] = field(default_factory=list)
-    runs: Callable[[], object] = lambda: None
-
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.url + path, data, {"Content-Type": "application/json"}, method=method
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                text = answer.read().decode()
-                is_json = "json" in answer.headers["Content-Type"]
-                return answer.status, json.loads(text)["data"] if is_json else text
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read())
-
-    def get(self, path: str) -> Any:
-        status, answer = self.call("GET", path)
-        assert status == 200, answer
-        return answer
 
 
 @pytest.fixture
@@ -64,28 +21,8 @@ def site(make_service: Make, api: FakeApi, tmp_path: Path) -> Iterator[Site]:
     service = make_service(None)
     service.cycle(NOW_MS)
     config = load_config(None, {})
-    yield from _serve(service, api, config, tmp_path, Access("127.0.0.1"))
-
-
-def _serve(service: Service, api: FakeApi, config: Config, data: Path, access: Access) -> Iterator[Site]:
-    catalog = Catalog(config, {}, data)
-    own = Registry("analytics")
-    own.collect_from(service.families)
-    site = Site("", service, api)
-
-    def reload() -> None:
-        service.use(config, catalog.load(), NOW_MS)
-        site.asked.append("reload")
-
-    def run() -> None:
-        site.asked.append("run")
-        site.runs()
-
-    control = Control(catalog, run, reload)
-    server = serve(build(service, control, access, own, StoodStill()), "127.0.0.1:0")
-    site.url = f"http://127.0.0.1:{server.port}"
-    yield site
-    server.stop()
+    with serving(service, api, config, tmp_path, Access("127.0.0.1")) as site:
+        yield site
 
 
 def test_models_say_how_good_they_are(site: Site) -> None:
@@ -152,7 +89,7 @@ def test_without_models_health_is_a_warning(make_service: Make, api: FakeApi, tm
     service = make_service(None)
     service.use(service.config, [], NOW_MS)
     service.cycle(NOW_MS)
-    for site in _serve(service, api, load_config(None, {}), tmp_path, Access("127.0.0.1")):
+    with serving(service, api, load_config(None, {}), tmp_path, Access("127.0.0.1")) as site:
         health = site.get("/api/v1/health")
         assert health["status"] == "warning"
         assert health["problems"] == ["there are no models"]
@@ -250,7 +187,7 @@ def test_without_a_login_it_is_read_only_beyond_loopback(
 ) -> None:
     service = make_service(None)
     access = Access("192.0.2.1", WebConfig())
-    for site in _serve(service, api, load_config(None, {}), tmp_path, access):
+    with serving(service, api, load_config(None, {}), tmp_path, access) as site:
         site.get("/api/v1/health")
         assert site.call("POST", "/api/v1/run")[0] in {401, 403}
         assert site.call("POST", "/api/v1/models/anomaly-detector/train")[0] in {401, 403}

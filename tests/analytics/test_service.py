@@ -9,7 +9,7 @@ from analytics.events import Event
 from analytics.service import Service
 from analytics.spec import ModelSpec
 from promkit.exposition import parse, render
-from tests.analytics.conftest import FakeApi
+from tests.builders.analytics import FakeApi
 from tests.builders.made_history import DAY_MS, NOW_MS, STEP_MS, FakeSource
 
 HOUR_MS = 3_600_000

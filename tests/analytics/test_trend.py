@@ -5,7 +5,8 @@ from analytics.arrays import Values
 from analytics.trend import RANGES, Direction, trends
 
 STEP_MS = 300_000
-WEEK = 2016
+DAY = 288
+WEEK = 7 * DAY
 HOURS = np.arange(WEEK) / 12
 WAVE = 3 * np.sin(2 * np.pi * HOURS / 24)
 
@@ -72,3 +73,17 @@ def test_too_little_says_nothing() -> None:
     assert found.direction == [None]
     assert np.isnan(found.slope[0])
     assert trends(np.zeros((0, WEEK)), STEP_MS, RANGES["1h"]).direction == []
+
+
+@pytest.mark.parametrize("days", [1.5, 2.2, 4, 6])
+def test_a_young_series_is_judged_by_what_it_was(days: float) -> None:
+    """Beside older ones in one matrix: what is not there yet is no flat line."""
+    steps = np.arange(14 * DAY)
+    random = np.random.default_rng(1)
+    rising = 0.05 * steps / DAY + random.normal(0, 0.0005, len(steps))
+    wave = 5 + np.cos(2 * np.pi * steps / DAY) + random.normal(0, 0.01, len(steps))
+    values = np.stack([rising, rising, wave])
+    values[1:, : len(steps) - round(days * DAY)] = np.nan
+    found = trends(values, STEP_MS, RANGES["24h"])
+    assert found.direction == [Direction.INCREASING, Direction.INCREASING, Direction.STABLE]
+    assert found.slope[1] == pytest.approx(0.05 / 24, rel=0.05)

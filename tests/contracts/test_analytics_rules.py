@@ -19,8 +19,10 @@ from analytics import cycle
 from analytics.arrays import Values
 from analytics.config import load_config, models_of
 from analytics.cycle import Input, Memory
+from analytics.events import of_cycle, of_models
 from analytics.history import History
 from analytics.learner import Settings
+from analytics.outbox import PATH
 from analytics.publish import families
 from analytics.result import Results
 from analytics.rules import Threshold
@@ -233,6 +235,26 @@ def test_a_breach_ahead_is_told_with_its_time_and_probability(in_memory: InMemor
         assert live(ruler, usual().without("analytics_seconds_to_breach")) == {}, "no longer in sight"
     with in_memory("breach-ahead", threshold=ahead_s - 1) as ruler:
         assert live(ruler, usual()) == {}, "further ahead than asked for"
+
+
+def test_the_ruler_takes_every_event_that_analytics_posts(in_memory: InMemory) -> None:
+    specs = models_of(load_config(None, {}), {})
+    changed = [specs[0].model_copy(update={"name": "Other"}), *specs[2:]]
+    events = of_models(specs, [*changed, specs[1].model_copy(update={"id": "new"})], NOW_MS)
+    events += of_cycle(found_by_analytics(anomalous(a_day_as_any_other())))[0]
+    with in_memory("anomaly") as ruler:
+        answer = ruler.post(PATH, [event.document() for event in events])
+        assert answer.status == 200, answer.text
+        kept = ruler.get(PATH, format="json").data["events"]
+    mine = {row["type"] for row in kept}
+    assert mine >= {
+        "model_created",
+        "model_updated",
+        "model_deleted",
+        "model_trained",
+        "prediction_made",
+        "anomaly_detected",
+    }
 
 
 def bound(folder: Path, *, enabled: bool) -> dict[str, Any]:
