@@ -12,7 +12,7 @@ import pytest
 
 from lumina.report_html import report_html
 from lumina.report_text import report_text
-from tests.builders.e2e import LUMINA, a_ruler
+from tests.builders.e2e import LUMINA, a_ruler, ask
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -85,7 +85,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
     assert told["samples"] == 8 * DAYS * 86_400 / STEP_S
     with ruler.start():
         flags = ("--datasource-url", ruler.url, "--data", folder / "analytics", "--output", "json")
-        yield json.loads(run("analytics", "run", "--once", *flags))["report"]
+        found = json.loads(run("analytics", "run", "--once", *flags))["report"]
+        stream: Any = ask(f"{ruler.url}/api/v1/lumina/events?format=json&limit=10000")
+        yield found | {"events": stream["events"]}
 
 
 def test_all_models_publish(report: dict[str, Any]) -> None:
@@ -110,6 +112,14 @@ def test_the_fault_that_was_put_in_is_found(report: dict[str, Any]) -> None:
     assert len(found) <= 2
     assert "usually" in found[0]["description"]
     assert not [one for one in last if one["metric"] == "system_cpu_usage_ratio"]
+
+
+def test_the_rulers_stream_has_heard_of_it(report: dict[str, Any]) -> None:
+    events = [(event["type"], event["data"].get("model")) for event in report["events"]]
+    assert {model for kind, model in events if kind == "model_trained"} == MODELS
+    assert sorted(model for kind, model in events if kind == "prediction_made") == sorted(MODELS)
+    said = {event["data"].get("description") for event in report["events"]}
+    assert report["anomalies"]["last"][0]["description"] in said
 
 
 def test_a_report_for_people_says_the_same(report: dict[str, Any]) -> None:
