@@ -109,6 +109,9 @@ def test_an_anomaly_s_remedy_runs_by_itself(ruler: ARuler) -> None:
     assert (run.rule, run.target) == ("unusual", "web")
     assert run.result is not None
     assert run.result.output == "restarted web\n"
+    page = ruler.get("/remediations").text
+    assert "<code>echo &#39;restarted web&#39;</code>" in page
+    assert "<pre>restarted web</pre>" in page
 
 
 def test_a_plan_is_told_and_nothing_done(ruler: ARuler, capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,7 +119,8 @@ def _state(plan: Plan, timeout_ms: int, cancel: Event) -> tuple[Mapping[str, str
     if ended.ok:
         return dict(line.split("=", 1) for line in ended.output.splitlines() if "=" in line), None
     if ended.outcome is Outcome.FAILED:
-        return {}, Result(Outcome.NOT_STARTED, f"systemctl show: {ended.text}", ended.output, ended.took_ms)
+        said = ended.output.strip().partition("\n")[0] or ended.text
+        return {}, Result(Outcome.NOT_STARTED, f"systemctl show: {said}", ended.output, ended.took_ms)
     return {}, ended
 
 

@@ -5,6 +5,7 @@ audit and API never have it. Redirects are not followed. Each request has an `Id
 started remedy is never sent twice, and whoever repeats it on the way shows by the key that he does.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -21,7 +22,8 @@ from ruler.remediation.parameters import as_text, fill, placeholders, settle, ta
 
 __all__ = ["WEBHOOK", "Config"]
 
-BODY_BYTES_MAX = 32_768
+# What is kept with the run, and fits into the pipe to the process that sends it.
+REQUEST_BYTES_MAX = 32_768
 
 
 class Request(Model):
@@ -112,8 +114,8 @@ def plan(config: Config, name: str, parameters: Parameters) -> Plan:
         "expect": list(config.expect),
         "undo": None if config.undo is None else _request(config, config.undo, settled),
     }
-    if len(str(details)) > BODY_BYTES_MAX:
-        raise ConfigError(f"the request is larger than {BODY_BYTES_MAX} bytes")
+    if len(json.dumps(details)) > REQUEST_BYTES_MAX:
+        raise ConfigError(f"the request is larger than {REQUEST_BYTES_MAX} bytes")
     return _plan(name, target_of(config.parameters, settled), config.timeout, details)
 
 

@@ -57,7 +57,8 @@ class Workload:
         except ApiException as error:
             raise LuminaError(_said(error)) from None
         except HTTPError as error:
-            raise LuminaError(f"the API server does not answer: {type(error).__name__}") from None
+            why = str(error).rpartition("connection: ")[2][:300]
+            raise LuminaError(f"the API server does not answer: {why}") from None
         except ValueError:
             raise LuminaError("the API server's answer is no JSON") from None
         return document

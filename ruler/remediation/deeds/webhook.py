@@ -38,7 +38,7 @@ def do(order: Mapping[str, Any], tell: Tell) -> str:
     try:
         answer = fetcher.request(order["method"], url, headers=headers, json=order["body"])
     except FetchError as error:
-        if error.kind in {"refused", "dns"}:
+        if error.kind in {"refused", "dns", "tls"}:
             raise NotStarted(error.problem, error.where) from None
         raise
     show(answer.text(_TEXT_LENGTH_MAX))

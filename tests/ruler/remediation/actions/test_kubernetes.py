@@ -16,6 +16,7 @@ from ruler.remediation.actions.kubernetes import KUBERNETES
 from ruler.remediation.deeds.kubernetes import do as deed
 from tests.builders.cluster import Cluster
 from tests.builders.deeds import back, do, here, plan
+from tests.builders.processes import free_port
 
 WEB = {"namespace": "shop", "name": "web"}
 SCALE = {**WEB, "verb": "scale", "min": 1, "max": 4}
@@ -151,6 +152,12 @@ def test_without_a_way_to_the_cluster_it_says_so(tmp_path: Path, monkeypatch: py
     result = here(deed, plan(KUBERNETES, **SCALE, by=1, kubeconfig=str(tmp_path / "none")))
     assert result.outcome is Outcome.NOT_STARTED
     assert "no way to the cluster" in result.text
+
+
+def test_a_server_that_is_not_there_is_said() -> None:
+    result = here(deed, plan(KUBERNETES, **SCALE, by=1, url=f"http://127.0.0.1:{free_port()}"))
+    assert result.outcome is Outcome.NOT_STARTED
+    assert result.text == "the API server does not answer: [Errno 111] Connection refused"
 
 
 def test_a_kubeconfig_leads_to_the_cluster(cluster: Cluster, tmp_path: Path) -> None:
