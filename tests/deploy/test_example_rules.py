@@ -1,5 +1,7 @@
 """The example rule files: they load, and each rule tells what it is about and nothing else."""
 
+import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from promkit.labels import METRIC_NAME, Labels
 from ruler.promql import Engine
 from ruler.rules import Group, Rule, RuleContext, evaluate, parse_rules
+from tests.builders.e2e import LUMINA
 from tests.builders.rules import NOW_MS, STEP_MS
 from tests.builders.series import ListSource
 
@@ -48,6 +51,15 @@ def breaching(rule: Rule, figures: Mapping[str, Values]) -> int:
     found = evaluate(rule, Group("g", FILE.name, STEP_MS, (rule,)), Engine(source), NOW_MS)
     assert found.error is None
     return len(found.breaching)
+
+
+def test_rules_check_accepts_it(tmp_path: Path) -> None:
+    argv = [*LUMINA, "rules", "check", str(FILE), "--output", "json", "--home", str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found  # a fresh machine has no channels
+    assert [one for one in found if not one["text"].endswith(" is not set up")] == []
 
 
 def test_every_rule_has_its_case() -> None:

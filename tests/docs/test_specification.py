@@ -1,13 +1,14 @@
 """docs/specification.md names what is there, and the figures of the specification are the code's."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from analytics.config import load_config
 from analytics.journal import ANOMALIES_MAX, PREDICTIONS_MAX
-from exporter.collectors import access_log
+from exporter.collectors import KINDS, access_log
 from exporter.config import Config, sources
 from promkit.config import parse
 from ruler.alerts.history import RESOLVED_MAX
@@ -58,6 +59,8 @@ def test_the_figures_are_those_of_the_specification() -> None:
     assert {every[name] for name in ("cpu", "memory", "disk", "host", "process")} == {10_000}  # S2
     assert access_log.Settings(name="api", path=Path("api.log")).every == 15_000  # S3
     assert every["push"] == 30_000  # S5
+    sql_and_json = [kind.settings for kind in KINDS if kind.name in {"sql", "json"}]
+    assert [{one.name: one.default for one in fields(kind)}["every"] for kind in sql_and_json] == [30_000] * 2
     shipped = parse(
         (ROOT / "ruler" / "defaults" / "ruler.yml").read_text(encoding="utf-8"), RulerConfig, "ruler.yml", {}
     )
