@@ -99,7 +99,7 @@ def _datasource() -> Json:
         "label": "Data source",
         "type": "datasource",
         "query": "prometheus",
-        "current": {},
+        "current": {"text": "default", "value": "default"},
         "hide": 0,
         "includeAll": False,
         "multi": False,

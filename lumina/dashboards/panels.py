@@ -17,6 +17,11 @@ DATASOURCE: Mapping[str, str] = {"type": "prometheus", "uid": "${datasource}"}
 PLUGIN_VERSION = "11.6.0"
 _LEGEND_TABLE_ROWS = 8  # of the grid: lower panels have room for a list only
 _LATEST: Mapping[str, Any] = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+# Columns whose cells lead to the ruler's pages: title and address.
+_CELLS: Mapping[str, tuple[str, str]] = {
+    "alertname": ("The alerts", "${lumina}/alerts"),
+    "rule": ("The rule, and its alerts", "${lumina}/rules#${__value.raw}"),
+}
 _TOOLTIP: Mapping[str, str] = {"mode": "multi", "sort": "desc"}
 
 
@@ -101,13 +106,15 @@ def _bar(widget: Widget) -> Json:
 
 
 def _gauge(widget: Widget) -> Json:
-    """A dial where the scale has an end, else a number."""
+    """A dial where the scale has an end, as that of a ratio has, else a number."""
     reduce = {**_LATEST, "limit": widget.look.limit}
     made: Json = {
         "targets": _targets(widget.queries, instant=True),
         "fieldConfig": _fields(widget, {"mode": "thresholds"}, {}),
     }
-    if widget.look.max is not None:
+    if widget.look.max is None and made["fieldConfig"]["defaults"]["unit"] == "percentunit":
+        made["fieldConfig"]["defaults"]["max"] = 1
+    if "max" in made["fieldConfig"]["defaults"]:
         dial = {"orientation": "auto", "showThresholdLabels": False, "showThresholdMarkers": True}
         return {**made, "type": "gauge", "options": {**dial, "reduceOptions": reduce, "sizing": "auto"}}
     number = {"colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto"}
@@ -128,6 +135,7 @@ def _table(widget: Widget) -> Json:
         for field, query in zip(values, queries, strict=True)
         if query.unit is not None
     ]
+    config["overrides"] += [_linked(column, *_CELLS[column]) for column in look.columns if column in _CELLS]
     changes: list[Json] = []
     if look.columns:
         shown = [*look.columns, *values]
@@ -146,10 +154,20 @@ def _table(widget: Widget) -> Json:
         "options": {
             "cellHeight": "sm",
             "showHeader": True,
-            "sortBy": [{"displayName": names.get(values[0], values[0]), "desc": True}],
+            "sortBy": [{"displayName": names.get(values[0], values[0]), "desc": not _is_rising(queries[0])}],
         },
         "transformations": changes,
     }
+
+
+def _is_rising(query: Query) -> bool:
+    """Whether the query itself puts the smallest first; else the largest is."""
+    return query.expr.startswith("sort(")
+
+
+def _linked(column: str, title: str, url: str) -> Json:
+    links = {"id": "links", "value": [{"title": title, "url": url, "targetBlank": True}]}
+    return {"matcher": {"id": "byName", "options": column}, "properties": [links]}
 
 
 def _value_field(index: int, queries: Sequence[Query]) -> str:

@@ -13,6 +13,7 @@ _OURS: dict[str, str] = {
     "bytes/s": "binBps",
     "seconds": "s",
     "per second": "cps",
+    "req/s": "reqps",
 }
 # Grafana's ids that say the same, or nearly: decimal bytes become our binary ones.
 _ALIKE: dict[str, str] = {
@@ -27,7 +28,6 @@ _ALIKE: dict[str, str] = {
     "dthms": "seconds",
     "dtdhms": "seconds",
     "ops": "per second",
-    "reqps": "requests/s",
     "rps": "reads/s",
     "wps": "writes/s",
     "iops": "I/O operations/s",

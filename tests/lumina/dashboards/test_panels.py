@@ -11,6 +11,7 @@ TYPES = {
     "a bar is a bar gauge": ({"type": "bar"}, "bargauge"),
     "a gauge with an end is a dial": ({"type": "gauge", "config": {"max": 1}}, "gauge"),
     "a gauge without is a number": ({"type": "gauge"}, "stat"),
+    "a share has an end": ({"type": "gauge", "metric": "system_cpu_usage_ratio"}, "gauge"),
     "a table": ({"type": "table"}, "table"),
     "a heatmap": ({"type": "heatmap"}, "heatmap"),
 }
@@ -83,6 +84,17 @@ def test_a_table_joins_its_queries_by_the_columns() -> None:
         "properties": [{"id": "unit", "value": "s"}],
     }
     assert {target["format"] for target in made["targets"]} == {"table"}
+
+
+def test_cells_lead_to_the_rulers_pages() -> None:
+    config = {"columns": ["rule", "alertname", "instance"]}
+    made = a_panel(type="table", queries=[{"expr": f"sort(x{SELECTOR})", "legend": "in"}], config=config)
+    links = {
+        one["matcher"]["options"]: one["properties"][0]["value"][0]["url"]
+        for one in made["fieldConfig"]["overrides"]
+    }
+    assert links == {"rule": "${lumina}/rules#${__value.raw}", "alertname": "${lumina}/alerts"}
+    assert made["options"]["sortBy"] == [{"displayName": "in", "desc": False}], "the soonest first"
 
 
 def test_a_table_without_columns_shows_all_labels() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from lumina.dashboards.units import is_grafana_unit, to_grafana, to_ours
 
-OURS = ["", "ratio", "bytes", "bytes/s", "seconds", "per second", "scans/min"]
+OURS = ["", "ratio", "bytes", "bytes/s", "seconds", "per second", "req/s", "scans/min"]
 
 
 @pytest.mark.parametrize("unit", OURS)
