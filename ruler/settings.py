@@ -146,7 +146,7 @@ def read(options: argparse.Namespace, env: Mapping[str, str]) -> Settings:
         delivery=delivery,
         access=access,
         unset=_unset(config, delivery, rules),
-        warnings=rules.warnings + dashboards.warnings,
+        warnings=(*rules.warnings, *dashboards.warnings, *_without_rules(dashboards, rules)),
         routes=routes,
         flags={name: str(value) for name, value in sorted(vars(options).items()) if value is not None},
     )
@@ -230,6 +230,17 @@ def _unset(config: RulerConfig, delivery: Setup, rules: RuleSet) -> tuple[Unset,
         *(Unset(name, "channel", "ruler.yml", f"channels.{name}", untold) for name in sorted(missing)),
         *(Unset(name, "action", "ruler.yml", f"{ACTIONS}.{name}", undone) for name in sorted(unbound)),
     )
+
+
+def _without_rules(dashboards: DashboardSet, rules: RuleSet) -> list[str]:
+    """Widgets whose threshold is that of a rule that is not there."""
+    known = {rule.id for rule in rules.rules}
+    return [
+        f"{one.where}: widget {widget.title!r} names rule {widget.look.rule!r}, which is not there"
+        for one in dashboards.dashboards
+        for widget in one.widgets
+        if widget.look.rule is not None and widget.look.rule not in known
+    ]
 
 
 def renderer(engine: Engine, external_labels: Mapping[str, str], external_url: str) -> Render:
