@@ -31,6 +31,7 @@ router = APIRouter(
 RANGES = ("1h", "6h", "24h", "7d", "30d")
 RANGE_MS_MIN, RANGE_MS_MAX = 60_000, 366 * 86_400_000
 CHOICES_MAX = 200
+DAY_MS = 86_400_000
 _FALLING = {Comparison.LT, Comparison.LE}
 
 
@@ -140,6 +141,7 @@ def _threshold_of(ruler: Ruler, rule_id: str) -> Threshold:
 
 
 def _choices(ruler: Ruler, variable: Variable, now_ms: int, range_ms: int) -> Sequence[str]:
-    """What may be chosen: the values of its label in the range."""
+    """What may be chosen: the values of its label in the range, of which the last day tells."""
     matchers = [one.matchers for one in selectors(parse(variable.metric))] if variable.metric else []
-    return ruler.store.label_values(variable.label, matchers, now_ms - range_ms, now_ms)[:CHOICES_MAX]
+    start_ms = now_ms - min(range_ms, DAY_MS)
+    return ruler.store.label_values(variable.label, matchers, start_ms, now_ms)[:CHOICES_MAX]
