@@ -12,6 +12,7 @@ from typing import Any
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
+from yaml import YAMLError
 
 from promkit.apart import NotStarted, Tell, work
 from promkit.errors import LuminaError
@@ -141,8 +142,10 @@ def _settings(order: Mapping[str, Any]) -> client.Configuration:
             )
         else:
             config.load_incluster_config(settings)  # type: ignore[no-untyped-call]
-    except (config.ConfigException, OSError, UnicodeDecodeError) as error:
+    except (config.ConfigException, OSError, UnicodeDecodeError, YAMLError) as error:
         raise NotStarted(f"no way to the cluster: {error}") from None
+    except (TypeError, AttributeError, LookupError, ValueError):  # the client's, of a file of another shape
+        raise NotStarted("no way to the cluster: not a kubeconfig", order["kubeconfig"]) from None
     settings.retries = False  # what was asked twice might be done twice
     return settings
 

@@ -149,9 +149,13 @@ def test_what_the_server_says_is_told(cluster: Cluster) -> None:
 
 def test_without_a_way_to_the_cluster_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    result = here(deed, plan(KUBERNETES, **SCALE, by=1, kubeconfig=str(tmp_path / "none")))
-    assert result.outcome is Outcome.NOT_STARTED
-    assert "no way to the cluster" in result.text
+    path = tmp_path / "config"
+    for text in (None, "", "clusters: [", "clusters: 7"):
+        if text is not None:
+            path.write_text(text)
+        result = here(deed, plan(KUBERNETES, **SCALE, by=1, kubeconfig=str(path)))
+        assert result.outcome is Outcome.NOT_STARTED
+        assert "no way to the cluster" in result.text
 
 
 def test_a_server_that_is_not_there_is_said() -> None:
