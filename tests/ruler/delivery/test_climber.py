@@ -13,7 +13,7 @@ from ruler.alerts import Happening, Silence
 from ruler.delivery import Delivery
 from ruler.remediation import Outcome, Result
 from ruler.rules import OnFailure
-from tests.builders.delivery import HandClock, Hook, a_setup
+from tests.builders.delivery import HandClock, Hook, House, a_setup
 from tests.builders.escalation import ANN_THEN_BOB, EscalationHouse, a_policy, a_step, an_escalation_house
 from tests.builders.remediation import House as SickHouse
 from tests.builders.remediation import a_remedy, a_sick_rule
@@ -179,6 +179,32 @@ def test_a_receiver_that_is_down_gets_the_latest_step_and_then_the_end(hook: Hoo
     hook.answer(status=200)
     house.pass_time(120, step_ms=500)
     assert house.told() == [("ann", "2/1", "firing"), ("ann", "", "resolved")]
+
+
+def test_a_receiver_that_refuses_is_asked_again_within_a_minute_and_steps_go_on(hook: Hook) -> None:
+    hook.answer(status=400)
+    house = an_escalation_house(hook, a_policy(a_step(0, "ann"), a_step(30, "bob")))
+    house.evaluate()
+    house.pass_time(29, step_ms=500)
+    assert [got.path for got in hook.got] == ["/ann"]
+    house.pass_time(30, step_ms=500)
+    assert sorted(got.path for got in hook.got) == ["/ann", "/ann", "/bob"]
+    hook.answer(status=200)
+    house.pass_time(62, step_ms=500)
+    assert sorted(house.told()) == [FIRST, SECOND]
+
+
+def test_after_a_start_no_step_is_taken_before_the_rule_was_evaluated(hook: Hook) -> None:
+    house = an_escalation_house(hook, ANN_THEN_BOB)
+    house.evaluate()
+    house.pass_time(1)
+    House.open(house)
+    house.book.adopt([house.rule], house.clock.at_ms)
+    house.pass_time(20, step_ms=500)
+    assert house.told() == [FIRST]
+    house.delivery.settled([house.rule.id])
+    house.pass_time(1.2)
+    assert house.told() == [FIRST, SECOND]
 
 
 # Remedies.
