@@ -107,7 +107,7 @@ def test_taken_and_refused_as_by_prometheus(tmp_path: Path) -> None:
 
 def test_the_shipped_rules_are_whole_with_templates() -> None:
     folder = Path(ruler.__file__).parent / "defaults" / "rules"
-    assert len(load_files(["*.yml"], folder, CONTEXT).rules) == 5
+    assert len(load_files(["*.yml"], folder, CONTEXT).rules) == 10
 
 
 KEYS = ["groups", "name", "rules", "alert", "expr", "for", "labels", "record", "id", "metric", "recover", "no_data", "escalation", "steps", "auto_remediation", "limits", "x"]  # fmt: skip
