@@ -149,9 +149,10 @@ def _query(target: Json, values: Mapping[str, str]) -> Json:
 
 
 def _config(panel: Json, kind: str, title: str, told: list[str]) -> Json:
-    options, defaults = obj(panel.get("options")), obj(obj(panel.get("fieldConfig")).get("defaults"))
+    options, field = obj(panel.get("options")), obj(panel.get("fieldConfig"))
+    defaults = obj(field.get("defaults"))
     found: Json = {}
-    unit = text((obj(options.get("yAxis")) if kind == "heatmap" else defaults).get("unit"))
+    unit = _unit(panel, kind, options, defaults)
     if unit and (ours := to_ours(unit)) is not None:
         found["unit"] = ours
     elif unit:
@@ -165,11 +166,28 @@ def _config(panel: Json, kind: str, title: str, told: list[str]) -> Json:
     if steps.get("mode", "absolute") == "absolute" and (thresholds := _thresholds(objs(steps.get("steps")))):
         found["thresholds"] = thresholds
     if kind == "line":
-        if obj(obj(defaults.get("custom")).get("stacking")).get("mode") == "normal":
+        if panel.get("stack") is True or _stacking(defaults) == "normal":
             found["stacked"] = True
         if obj(options.get("legend")).get("showLegend") is False:
             found["legend"] = False
+    shapes = {
+        "mappings": defaults.get("mappings"),
+        "overrides": field.get("overrides"),
+        "transformations": panel.get("transformations"),
+    }
+    told += [f"the {name} of {title!r} are left out" for name, given in shapes.items() if objs(given)]
     return found
+
+
+def _unit(panel: Json, kind: str, options: Json, defaults: Json) -> str:
+    if kind == "heatmap":
+        return text(obj(options.get("yAxis")).get("unit"))
+    axes = objs(panel.get("yaxes"))  # of the panels that Grafana had before time series
+    return text(defaults.get("unit")) or text((axes[0] if axes else {}).get("format"))
+
+
+def _stacking(defaults: Json) -> object:
+    return obj(obj(defaults.get("custom")).get("stacking")).get("mode")
 
 
 def _thresholds(steps: Sequence[Json]) -> list[Json]:

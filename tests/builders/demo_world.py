@@ -5,6 +5,7 @@ What was before is made history of a host `web1`, in both stores; what analytics
 from analytics' own code, run at that instant over the ruler's API. All else is measured while it runs.
 """
 
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from analytics.config import load_config, models_of
@@ -20,7 +22,7 @@ from lumina.demo.stage import Stage
 from promkit.fetch import Fetcher
 from promkit.labels import METRIC_NAME, Labels
 from promkit.query import Client
-from tests.builders.e2e import LUMINA, call
+from tests.builders.e2e import LUMINA, call, until
 from tests.builders.made_history import DAY, STEP_MS, a_host, times_until
 from tests.builders.processes import free_port, running
 from tests.builders.samples import Series, openmetrics
@@ -55,6 +57,8 @@ class World:
 @contextmanager
 def a_world(folder: Path, now_ms: int) -> Iterator[World]:
     """Run it until the block ends; inside, the shop is broken and its remedy is on the way."""
+    for name in ("prometheus", "promtool"):
+        peer(name)  # before anything is started in vain
     with Stage(lambda _line: None) as stage, _secured(folder) as site:
         ruler = stage.urls["ruler"]
         _amend(stage.home, site)
@@ -64,9 +68,27 @@ def a_world(folder: Path, now_ms: int) -> Iterator[World]:
         _import(forecasts, folder / "forecasts.om", ruler)
         recent = {labels: points[-14:] for labels, points in history.items()}
         with _prometheus(folder, stage.home, {**recent, **forecasts}) as prometheus:
-            assert call("POST", f"{stage.urls['analytics']}/api/v1/run")[0] == 202
+            _begin_anew(stage)
             stage.break_shop()
             yield World({"ruler": ruler, "prometheus": prometheus})
+
+
+def _begin_anew(stage: Stage) -> None:
+    """Let analytics read all history: it asked before the past was there, and would ask for news alone."""
+    data = stage.home / "data" / "analytics"
+    own = next(one for one in psutil.Process().children() if str(data) in one.cmdline())
+    own.kill()
+    own.wait(10)
+    shutil.rmtree(data)
+
+    def answers() -> bool:
+        stage.tend()
+        try:
+            return call("GET", f"{stage.urls['analytics']}/-/ready")[0] == 200
+        except OSError:
+            return False
+
+    until(answers, within_s=60)
 
 
 @contextmanager
