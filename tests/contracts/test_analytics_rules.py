@@ -42,7 +42,7 @@ from tests.builders.made_history import (
 from tests.builders.prose import ROOT
 from tests.builders.ruler import ARuler, a_ruler_in_memory
 
-SHIPPED = ROOT / "ruler" / "defaults" / "rules" / "analytics.yml"
+SHIPPED = ROOT / "ruler" / "defaults" / "rules" / "findings.yml"
 RULES: dict[str, dict[str, Any]] = {
     rule["id"]: rule for rule in yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["rules"]
 }
