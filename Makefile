@@ -1,6 +1,6 @@
 # Two commands do all set-up on a fresh machine: `make up` runs Lumina Monitor, `make test` tests it.
 .DEFAULT_GOAL := help
-.PHONY: help up demo test services lint bench soak lock clean
+.PHONY: help up demo test monitor services lint bench soak lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,9 +10,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOAK_S ?= 1200
 SOAK_SEED ?= 1
 export SOAK_S SOAK_SEED
+# What tests are about (tests/subjects.py), and what can be checked without running anything.
+SUBJECTS := monitoring alerts alert-triggering remediation channels escalation predictions anomalies trends \
+    dashboards dashboard-creation realtime widgets
+VALIDATIONS := rules analytics escalation dashboards
+.PHONY: $(SUBJECTS:%=test-%) $(VALIDATIONS:%=validate-%)
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@printf '  make test-%s\n' 'SUBJECT, one of: $(SUBJECTS)' | fold -s -w 110
+	@printf '  make validate-%s\n' 'KIND, one of: $(VALIDATIONS)'
 
 up: $(RUNTIME) ## Run exporter, ruler and analytics on embedded defaults (Ctrl-C stops them)
 	@exec $(BIN)/lumina up $(ARGS)
@@ -22,6 +29,28 @@ demo: $(RUNTIME) ## Watch an alert close its loop on a small web shop, in under 
 
 test: $(DEVELOPMENT) ## Run the tests; what needs a service that is not there is skipped, with its reason
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
+
+# A subject without a single test fails: pytest ends with 5 then.
+$(SUBJECTS:%=test-%): test-%: $(DEVELOPMENT)
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "$(subst -,_,$*) and not soak" $(ARGS)
+
+monitor: $(RUNTIME) ## Run all three for a minute and say how healthy what they watch is; exit code 1 when it is not
+	@$(BIN)/lumina up --for 60s --report json $(ARGS)
+
+validate-rules: $(RUNTIME)
+	@$(BIN)/lumina rules check ruler/defaults/rules deploy/examples/compliance.yml deploy/prometheus/rules
+	@$(BIN)/lumina rules check --config deploy/examples/escalation.yml deploy/examples/escalation.rules.yml
+
+validate-analytics: $(DEVELOPMENT)
+	@$(BIN)/lumina models check analytics/defaults/models
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "accuracy and not soak" $(ARGS)
+
+validate-escalation: $(RUNTIME)
+	@$(BIN)/lumina escalations check --config deploy/examples/escalation.yml
+
+validate-dashboards: $(RUNTIME)
+	@$(BIN)/lumina dashboards lint ruler/defaults/dashboards --rules ruler/defaults/rules
+	@$(BIN)/lumina dashboards build ruler/defaults/dashboards --rules ruler/defaults/rules --out grafana/dashboards --check
 
 services: ## Fetch the real peers and services that tests compare with (Debian; as root)
 	@sh tools/services.sh

@@ -6,6 +6,22 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.subjects import SUBJECTS, subjects_of
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A marker for each subject: `-m alert_triggering`."""
+    for subject in SUBJECTS:
+        config.addinivalue_line("markers", f"{subject}: see tests/subjects.py")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its subjects, before -m chooses."""
+    for item in items:
+        for subject in subjects_of(item.nodeid):
+            item.add_marker(subject)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
