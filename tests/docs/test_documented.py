@@ -1,20 +1,22 @@
 """Whatever can be named by a user is written about."""
 
+import io
 import os
 import re
-import subprocess
+from contextlib import redirect_stdout
 from functools import cache
+from unittest.mock import patch
 
 import pytest
 
 from exporter.collectors import KINDS as COLLECTORS
+from lumina.__main__ import main
 from ruler.alerts import Happening
 from ruler.dashboards import CONFIG_OF, Kind
 from ruler.delivery.receivers import RECEIVERS
 from ruler.options import FEATURES
 from ruler.remediation.actions import KINDS as ACTIONS
 from ruler.rules.schema import AlertKeys, GroupConfig, GroupRule, ShortRule
-from tests.builders.e2e import LUMINA
 from tests.builders.prose import ROOT
 
 DOCS = ROOT / "docs"
@@ -24,14 +26,14 @@ PROCESSES = ("exporter", "ruler", "analytics")  # their flags are in operations.
 @cache
 def told(*subcommand: str) -> str:
     """The help of a subcommand; wide enough that no name is cut."""
-    return subprocess.run(
-        [*LUMINA, *subcommand, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        env={**os.environ, "COLUMNS": "200"},
-    ).stdout
+    text = io.StringIO()
+    with redirect_stdout(text), patch.dict(os.environ, COLUMNS="200"):
+        try:
+            code = main([*subcommand, "--help"])
+        except SystemExit as end:
+            code = int(end.code or 0)
+    assert code == 0, subcommand
+    return text.getvalue()
 
 
 def options_of(*subcommand: str) -> set[str]:
