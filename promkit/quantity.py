@@ -44,6 +44,8 @@ def unit_of_name(metric: str) -> str:
         metric = metric.removesuffix(ending)
     if metric.endswith("_per_minute"):
         return "per minute"
+    if "_seconds_to_" in metric:
+        return "seconds"
     return "instant" if metric.endswith(_INSTANTS) else _SUFFIXES.get(metric.rsplit("_", 1)[-1], "")
 
 

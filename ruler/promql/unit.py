@@ -2,7 +2,7 @@
 
 from promkit.errors import QueryError
 from promkit.quantity import unit_of_name
-from ruler.promql.ast import Binary, Call, Node, VectorSelector, walk
+from ruler.promql.ast import COMPARISONS, Binary, Call, Node, Paren, VectorSelector, walk
 from ruler.promql.parse import parse
 
 __all__ = ["unit_of"]
@@ -25,8 +25,9 @@ def unit_of(expr: str) -> str:
 
 
 def _unit(node: Node) -> str:
+    node = _filtered(node)
     inside = list(walk(node))
-    if any(isinstance(one, Binary) and one.op in {"*", "/", "^"} for one in inside):
+    if any(isinstance(one, Binary) and (one.op in {"*", "/", "^"} or one.returns_bool) for one in inside):
         return ""
     calls = {one.function for one in inside if isinstance(one, Call)}
     if calls & _OTHER_UNIT:
@@ -38,3 +39,17 @@ def _unit(node: Node) -> str:
     if unit == "instant":
         return ""
     return _PER_SECOND.get(unit, "per second") if calls & _RATE_FUNCTIONS else unit
+
+
+def _filtered(node: Node) -> Node:
+    """What is left of a filter: its right side chooses series, and no values."""
+    while True:
+        match node:
+            case Paren(expr=inner):
+                node = inner
+            case Binary(op="and" | "unless", left=left):
+                node = left
+            case Binary(op=op, left=left, returns_bool=False) if op in COMPARISONS:
+                node = left
+            case _:
+                return node
