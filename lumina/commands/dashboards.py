@@ -1,12 +1,7 @@
 """`lumina dashboards`: list, show, add, edit and remove those of a running ruler; `grafana` has the rest."""
 
-import os
-import shlex
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +9,8 @@ import typer
 from lumina.client import Client, ruler_url
 from lumina.commands import grafana
 from lumina.commands.options import By, OutputOption, Url
+from lumina.commands.texts import edited, given
 from lumina.output import Output, age, print_json, print_table, talk
-from promkit.errors import ConfigError
 from promkit.process import SYSTEM_CLOCK
 
 __all__ = ["app"]
@@ -34,7 +29,6 @@ app.command("push", epilog=grafana.PUSH_EXAMPLE)(grafana.push)
 PATH = "/api/v1/lumina/dashboards"
 # What answers say besides what a dashboard file says.
 _FACTS = ("created", "updated", "updated_by", "last_viewed", "file", "editable")
-TEXT_LETTERS_MAX = 4 << 20
 Json = Any  # a JSON document of the API's
 Which = Annotated[str, typer.Argument(help="A dashboard's id.")]
 File = Annotated[Path, typer.Argument(help="A dashboard file, YAML or JSON; - for standard input.")]
@@ -75,7 +69,7 @@ def show(which: Which, url: Url = None, output: OutputOption = Output.TABLE) -> 
 @app.command("add", epilog="example: lumina dashboards add shop.yml")
 def add(file: File, by: By = "", url: Url = None, output: OutputOption = Output.TABLE) -> None:
     """Add a dashboard; the ruler keeps it in dashboards/api/, beside ruler.yml."""
-    added = Client(ruler_url(url)).post(PATH, _checked(*_read(file)), by=by or None)
+    added = Client(ruler_url(url)).post(PATH, _checked(*given(file)), by=by or None)
     _say(added, "added", url, output)
 
 
@@ -94,7 +88,7 @@ def edit(
     client = Client(ruler_url(url))
     there, etag = client.read(f"{PATH}/{which}")
     before = _as_text(there)
-    text, source = _edited(before, which) if file is None else _read(file)
+    text, source = edited(before, which) if file is None else given(file)
     if text == before:
         talk(f"{which} is as it was")
         return
@@ -131,39 +125,8 @@ def _as_text(found: Json) -> str:
     return as_text({key: value for key, value in found.items() if key not in _FACTS})
 
 
-def _read(file: Path) -> tuple[str, str]:
-    """A text, and what faults call it."""
-    from promkit.config import read_text  # noqa: PLC0415 - pydantic is not needed to list
-
-    if str(file) != "-":
-        return read_text(file), str(file)
-    text = sys.stdin.read(TEXT_LETTERS_MAX + 1)
-    if len(text) > TEXT_LETTERS_MAX:
-        raise ConfigError("larger than 4 MiB", "standard input")
-    return text, "standard input"
-
-
 def _checked(text: str, source: str) -> Json:
     """A dashboard's data, so that a fault is told at its line of what the person wrote."""
     from ruler.dashboards import as_data, parse_dashboard  # noqa: PLC0415 - as above
 
     return as_data(parse_dashboard(text, source))
-
-
-def _edited(text: str, name: str) -> tuple[str, str]:
-    """What a person makes of a text in their editor. ConfigError: no terminal, or the editor failed."""
-    from promkit.config import read_text  # noqa: PLC0415 - as above
-
-    if not sys.stdin.isatty():
-        raise ConfigError("there is no terminal to edit on", remedy="name a file, or - for standard input")
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.yml"
-        path.write_text(text, "utf-8")
-        argv = [*shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"), str(path)]
-        try:
-            status = subprocess.run(argv, check=False).returncode
-        except OSError as error:
-            raise ConfigError(f"{argv[0]}: {error.strerror}", remedy="set EDITOR") from None
-        if status:
-            raise ConfigError(f"{argv[0]} ended with exit code {status}: nothing was changed")
-        return read_text(path), f"{name}.yml"

@@ -1,4 +1,4 @@
-"""`lumina rules`: check rule files before they run, and write them as Prometheus would read them."""
+"""`lumina rules`: check rule files, export them for Prometheus, and change those of a running ruler."""
 
 import os
 from dataclasses import asdict
@@ -8,16 +8,20 @@ from typing import Annotated
 import typer
 
 from lumina.commands.options import Home, OutputOption, yaml_files
+from lumina.commands.rule_edits import COMMANDS
 from lumina.output import Output, print_json, talk
 
 __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Check and export rule files.",
+    help="Check and export rule files; list and change rules of a running ruler.",
     epilog="example: lumina rules check",
     rich_markup_mode=None,
 )
+
+for _name, _command, _example in COMMANDS:
+    app.command(_name, epilog=f"example: {_example}")(_command)
 
 Files = Annotated[
     list[Path] | None,

@@ -2,7 +2,7 @@
 
 from ruler.rules.build import escalation_of
 from ruler.rules.context import DEFAULT_CHANNELS, RuleContext
-from ruler.rules.edit import Deed, add_rule, change_rule, remove_rule, written_rules
+from ruler.rules.edit import Deed, add_rule, change_rule, check_rule, remove_rule, written_rules
 from ruler.rules.evaluation import Breach, Evaluation
 from ruler.rules.format import Exported, export
 from ruler.rules.group import Render, TemplateData, evaluate, recorded
@@ -62,6 +62,7 @@ __all__ = [
     "Verify",
     "add_rule",
     "change_rule",
+    "check_rule",
     "escalation_of",
     "evaluate",
     "export",

@@ -17,7 +17,7 @@ from promkit.instant import format_instant
 from ruler.rules.context import RuleContext
 from ruler.rules.load import RuleSet, parse_rules
 
-__all__ = ["Deed", "add_rule", "change_rule", "remove_rule", "written_rules"]
+__all__ = ["Deed", "add_rule", "change_rule", "check_rule", "remove_rule", "written_rules"]
 
 HEADER = "# Written by the API, which keeps no comments. Rules to be edited by hand go into other files.\n"
 STAMP = "api"
@@ -49,7 +49,7 @@ def add_rule(text: str, written: Written, deed: Deed) -> str:
         raise Conflict(f"there is a rule {id_!r} already", remedy="change it, or give this one another id")
     if len(rules) >= _RULES_MAX:
         raise Conflict(f"{deed.source} has {_RULES_MAX} rules already")
-    checked = _checked(written, deed)
+    checked = check_rule(written, deed.source, deed.context)
     return _dumped(
         [*rules, {**checked, STAMP: {"created_by": deed.by, "created": format_instant(deed.now_ms)}}]
     )
@@ -64,7 +64,7 @@ def change_rule(text: str, id_: str, written: Written, deed: Deed) -> str:
         raise ConfigError(
             "an id is for ever", "id", f"write {id_!r}, or add another rule and remove this one"
         )
-    checked = _checked({"id": id_, **written}, deed)
+    checked = check_rule({"id": id_, **written}, deed.source, deed.context)
     stamp = {"changed_by": deed.by, "changed": format_instant(deed.now_ms)}
     return _replaced(text, id_, deed, lambda old: {**checked, STAMP: {**_mapping(old.get(STAMP)), **stamp}})
 
@@ -104,8 +104,11 @@ def _id(written: Written) -> str:
     return id_
 
 
-def _checked(written: Written, deed: Deed) -> dict[str, Any]:
-    """The rule, once it is known to be right; read alone, so that a fault is told of it and no other."""
+def check_rule(written: Written, source: str, context: RuleContext) -> dict[str, Any]:
+    """The rule, once it is known to be right; read alone, so that a fault is told of it and no other.
+
+    ConfigError, ConfigErrors: what is wrong, at its key.
+    """
     if STAMP in written:
         raise ConfigError(f"{STAMP!r} is written by the API itself", STAMP, "leave it out")
     try:
@@ -116,7 +119,7 @@ def _checked(written: Written, deed: Deed) -> dict[str, Any]:
         raise ConfigError(f"a rule may have {_LENGTH_MAX} bytes, this has {length}")
     try:
         alone = _dumped([dict(written)])
-        parse_rules(alone, deed.source, deed.context)
+        parse_rules(alone, source, context)
     except RecursionError:
         raise ConfigError("not a rule: it goes too deep") from None
     except ConfigErrors as errors:
