@@ -9,12 +9,13 @@ from pydantic_core import PydanticCustomError
 
 from promkit.config import ByteSize, DurationMs, Model, field
 from ruler.delivery import ChannelsConfig, DeliveryConfig
+from ruler.events import WebhookConfig
 from ruler.ingest import Scrape, ScrapeGlobal
 from ruler.remediation import RemediationConfig
 from ruler.rules import EscalationConfig
 from ruler.store import StorageOptions
 
-__all__ = ["GlobalConfig", "RulerConfig", "StateConfig", "StorageConfig"]
+__all__ = ["EventsConfig", "GlobalConfig", "RulerConfig", "StateConfig", "StorageConfig"]
 
 # Parts of prometheus.yml that are not done here, with what they are.
 _NOT_DONE = {
@@ -63,6 +64,23 @@ class StateConfig(Model):
     url: str = field("", description="sqlite:///PATH; empty: state.db in the data folder.")
 
 
+class EventsConfig(Model):
+    """`events`: who else hears of everything that happens."""
+
+    webhooks: tuple[WebhookConfig, ...] = field(
+        (), description="Addresses that each event is posted to.", max_length=20
+    )
+
+    @field_validator("webhooks")
+    @classmethod
+    def _have_names_of_their_own(cls, webhooks: tuple[WebhookConfig, ...]) -> tuple[WebhookConfig, ...]:
+        names = [one.name or str(place) for place, one in enumerate(webhooks, 1)]
+        for name in names:
+            if names.count(name) > 1:
+                raise PydanticCustomError("twice", "two webhooks are called {name}", {"name": repr(name)})
+        return webhooks
+
+
 class RulerConfig(Model):
     """ruler.yml."""
 
@@ -83,6 +101,7 @@ class RulerConfig(Model):
         default_factory=dict, description="Policies that rules name: who is told, and after how long."
     )
     remediation: RemediationConfig = field(RemediationConfig(), description="What may be done.")
+    events: EventsConfig = field(EventsConfig(), description="Who hears of everything that happens.")
     state: StateConfig = field(StateConfig(), description="Where state is kept.")
     severities: Mapping[str, Literal["critical", "high", "medium", "low", "info"]] = field(
         default_factory=dict, description="Words of other people's files, and what they count as."

@@ -21,7 +21,7 @@ from ruler.api import ENVELOPES, FORM_READS, ROUTERS, Ruler
 from ruler.dashboards import Dashboards
 from ruler.database import Database
 from ruler.delivery import Delivery
-from ruler.events import Events, RuleWatch, told_of, told_of_dashboard, told_of_scrape
+from ruler.events import Events, RuleWatch, Webhooks, told_of, told_of_dashboard, told_of_scrape
 from ruler.files import fingerprint
 from ruler.ingest import Scraper, TargetView
 from ruler.loop import Loop
@@ -117,6 +117,7 @@ class Process:
         self._delivery.expect(rule.id for rule in settings.rules.rules)
         self._remediation = Remediation(settings.config.remediation, self._book, database, engine, self.clock)
         self._events = Events(now_ms)
+        self._webhooks = Webhooks(self._events, self.clock, own)
         self._scraper = Scraper(self._store, self.clock, self._scraped)
         self._dashboards = Dashboards(database, settings.base if self._options.config else None)
         self._dashboards.listen(lambda change: self._events.publish(*told_of_dashboard(change), change.at_ms))
@@ -163,6 +164,7 @@ class Process:
         self.supervisor.start("evaluation", self._loop.run)
         self._delivery.start(self.supervisor)
         self._remediation.start(self.supervisor)
+        self._webhooks.start(self.supervisor)
         self.supervisor.start("maintenance", self._maintain)
         self.supervisor.start("watch", self._watch)
 
@@ -202,6 +204,7 @@ class Process:
         self._store.require_window(_longest_window_ms(settings.rules))
         self._loop.apply(settings.rules.groups, now_ms)
         self._scraper.apply(settings.config.global_, settings.config.scrape_configs)
+        self._webhooks.apply(settings.config.events.webhooks)
         self._ruler.settings = settings
         self._ruler.look_at_rules(by)
         for warning in settings.warnings:

@@ -19,7 +19,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 
 from promkit.config import Model
-from promkit.errors import ConfigError, Unavailable
+from promkit.errors import ConfigError
 from promkit.web import needs
 from promkit.web_config import Role
 from ruler.api.context import NowMs, TheRuler
@@ -99,11 +99,7 @@ async def stream(
             pending = True
             loop.call_soon_threadsafe(woken.set)
 
-    try:
-        stop = events.listen(kinds, wake)
-    except Unavailable as error:
-        yield _control("end", error.problem)
-        return
+    stop = events.listen(kinds, wake)
     try:
         yield f"retry: {RETRY_MS}\n\n"
         following = False

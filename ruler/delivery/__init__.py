@@ -12,6 +12,7 @@ from ruler.delivery.config import ChannelsConfig, DeliveryConfig
 from ruler.delivery.delivery import Delivery
 from ruler.delivery.escalate import foreseen
 from ruler.delivery.mute import Suppression
+from ruler.delivery.outlet import Outlet, OutletConfig
 from ruler.delivery.setup import Setup, load_setup, make_setup
 from ruler.delivery.views import DeadLetter, GroupView, NotificationRecord, ReceiverView
 
@@ -22,6 +23,8 @@ __all__ = [
     "DeliveryConfig",
     "GroupView",
     "NotificationRecord",
+    "Outlet",
+    "OutletConfig",
     "ReceiverView",
     "Setup",
     "Suppression",

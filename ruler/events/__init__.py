@@ -9,6 +9,7 @@ from ruler.events.kind import KINDS, POSTED, EventKind, EventType
 from ruler.events.log import Batch, Event, Events
 from ruler.events.tell import told_of, told_of_dashboard, told_of_scrape
 from ruler.events.watch import RuleWatch
+from ruler.events.webhooks import WebhookConfig, Webhooks
 
 __all__ = [
     "KINDS",
@@ -19,6 +20,8 @@ __all__ = [
     "EventType",
     "Events",
     "RuleWatch",
+    "WebhookConfig",
+    "Webhooks",
     "told_of",
     "told_of_dashboard",
     "told_of_scrape",

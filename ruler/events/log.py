@@ -118,10 +118,9 @@ class Events:
     def listen(self, kinds: Collection[EventType], hear: Listener) -> Callable[[], None]:
         """Have `hear` called with each event of these types, in order, and with None at the end → stop.
 
-        It is called under the log's lock: it must neither wait nor ask here. Unavailable: so many listen.
+        It is called under the log's lock: it must neither wait nor ask here.
         """
         with self._lock:
-            self.check_room()
             key = max(self._listeners, default=0) + 1
             self._listeners[key] = (frozenset(kinds), hear)
 
@@ -132,7 +131,7 @@ class Events:
         return stop
 
     def check_room(self) -> None:
-        """Unavailable: so many listen that one more may not."""
+        """Unavailable: so many listen that one more stream may not."""
         if len(self._listeners) >= LISTENERS_MAX:
             raise Unavailable(f"{LISTENERS_MAX} streams of events are open already")
 
