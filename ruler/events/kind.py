@@ -63,7 +63,7 @@ _ALERT = {
     "starts_ms": "breached or firing since",
 }
 _DASHBOARD = {"dashboard": "its id", "name": "its name", "by": "who did it"}
-_MODEL = {"model": "its id", "name": "its name", "type": "what kind it is", "target": "what it predicts"}
+_MODEL = {"id": "its id", "name": "its name", "type": "what kind it is", "target": "what it predicts"}
 
 KINDS: Mapping[EventType, EventKind] = {
     EventType.METRIC_RECORDED: EventKind(
@@ -113,29 +113,40 @@ KINDS: Mapping[EventType, EventKind] = {
     EventType.MODEL_CREATED: EventKind("a model is new", _MODEL),
     EventType.MODEL_UPDATED: EventKind("a model says something else than before", _MODEL),
     EventType.MODEL_DELETED: EventKind("a model is gone", _MODEL),
-    EventType.MODEL_TRAINED: EventKind("a model was trained", _MODEL | {"accuracy": "from 0 to 1"}),
-    EventType.PREDICTION_MADE: EventKind(
-        "a model has predicted",
+    EventType.MODEL_TRAINED: EventKind(
+        "a model was trained",
         {
             "model": "its id",
-            "metric": "what of",
-            "labels": "the series' labels",
-            "value": "the prediction",
-            "confidence": "from 0.1 to 0.95",
+            "series": "how many series it is for",
+            "steps": "how many steps of history it was trained on",
+            "accuracy": "mean confidence of its series, from 0 to 1; null: not known yet",
+            "error_ratio": "its typical error beside the values",
+        },
+    ),
+    EventType.PREDICTION_MADE: EventKind(
+        "a model has predicted: one event a cycle",
+        {
+            "model": "its id",
+            "series": "how many series it has predicted",
             "for_ms": "the instant it is for",
+            "average_confidence": "from 0.1 to 0.95",
+            "values": "the predictions by series, the first twenty",
         },
     ),
     EventType.ANOMALY_DETECTED: EventKind(
         "a value is far from what was expected",
         {
+            "model": "which model says so",
             "metric": "what of",
             "labels": "the series' labels",
+            "at_ms": "when the value was measured",
             "value": "what it is",
             "expected": "what was expected",
             "deviation": "in standard deviations",
             "severity": "low, medium, high or critical",
             "confidence": "up to 0.95",
-            "message": "a sentence",
+            "score": "from 0 to 1",
+            "description": "a sentence",
         },
     ),
 }

@@ -23,7 +23,7 @@ ROWS = {
     if (cells := [cell.strip() for cell in line.strip("|").split("|")])[0].startswith("S")
 }
 # The rows that the first version must have.
-DONE = [f"S{number}" for number in (*range(1, 8), *range(9, 16), 17, 18, 19, 21, 22, 23, 24, 26, 31, 33)]
+DONE = [f"S{number}" for number in (*range(1, 16), 17, 18, 19, 21, 22, 23, 24, 26, 29, 31, 33)]
 
 
 def test_every_row_is_there() -> None:

@@ -60,10 +60,8 @@ def live(ruler: Ruler, page: Any) -> None:
     """Have everything happen that the row names."""
     base = f"{ruler.url}/api/v1/lumina"
     assert call("POST", f"{base}/rules", HOT)[0] == 201
-    assert (
-        call("PUT", f"{base}/rules/hot", {**HOT, "threshold": 50, "auto_remediation": {"action": "touch"}})[0]
-        == 200
-    )
+    changed = {**HOT, "threshold": 50, "auto_remediation": {"action": "touch"}}
+    assert call("PUT", f"{base}/rules/hot", changed)[0] == 200
     page.text = "shop_value 60\n"
     alert = until(lambda: [one for one in ruler.alerts("Hot") if one["phase"] == "firing"])[0]["id"]
     assert call("POST", f"{base}/alerts/{alert}/acknowledge", {"by": "ann"})[0] == 200

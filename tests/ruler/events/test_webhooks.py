@@ -68,8 +68,12 @@ def test_each_event_is_posted_in_order_as_the_stream_has_it(hook: Hook) -> None:
         until(lambda: rules(hook) == ["a", "b", "c"])
         first = hook.got[0]
         assert first.json() == {
-            "id": 1001, "at": "1970-01-01T00:00:00.001Z", "at_ms": 1, "type": "rule_added", "data": {"rule": "a"}
-        }  # fmt: skip
+            "id": 1001,
+            "at": "1970-01-01T00:00:00.001Z",
+            "at_ms": 1,
+            "type": "rule_added",
+            "data": {"rule": "a"},
+        }
         assert first.headers["Content-Type"] == "application/json"
         assert first.headers["Idempotency-Key"] == "1001"
         until(lambda: told.outcomes() == {"sent": 3})
