@@ -15,6 +15,7 @@ __all__ = [
     "COLOURS",
     "Json",
     "legend_of",
+    "line_steps",
     "overrides",
     "plain",
     "steps",
@@ -81,6 +82,15 @@ def steps(thresholds: Sequence[Threshold]) -> list[Json]:
     return found
 
 
+def line_steps(thresholds: Sequence[Threshold]) -> list[Json]:
+    """Steps for lines drawn at the thresholds: there a step's colour is its line's, whichever side is bad."""
+    worst: dict[float, Threshold] = {}
+    for one in sorted(thresholds, key=lambda one: list(COLOURS).index(one.severity)):
+        worst.setdefault(one.value, one)
+    lines = [{"color": COLOURS[worst[value].severity], "value": plain(value)} for value in sorted(worst)]
+    return [{"color": "transparent", "value": None}, *lines]
+
+
 def _colour(thresholds: Iterable[Threshold], value: float) -> str:
     met = {one.severity for one in thresholds if one.met_by(value)}
     return next((colour for severity, colour in COLOURS.items() if severity in met), GOOD)
@@ -100,7 +110,11 @@ def overrides(widget: Widget) -> list[Json]:
     ]
     lower, upper = BAND
     if {lower, upper} <= {query.legend for query in widget.queries}:
-        edge: Json = {"custom.lineWidth": 0, "color": {"mode": "fixed", "fixedColor": "blue"}}
+        edge: Json = {
+            "custom.lineWidth": 0,
+            "custom.hideFrom": {"legend": True, "tooltip": False, "viz": False},
+            "color": {"mode": "fixed", "fixedColor": "blue"},
+        }
         band: Json = {**edge, "custom.fillBelowTo": lower, "custom.fillOpacity": 20}
         found.append(_override({"id": "byName", "options": lower}, **edge, **{"custom.fillOpacity": 0}))
         found.append(_override({"id": "byName", "options": upper}, **band))

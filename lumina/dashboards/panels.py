@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
 
-from lumina.dashboards.look import legend_of, overrides, plain, steps, thresholds_of, unit_of_widget
+from lumina.dashboards.look import (
+    legend_of,
+    line_steps,
+    overrides,
+    plain,
+    steps,
+    thresholds_of,
+    unit_of_widget,
+)
 from lumina.dashboards.shape import Json
 from lumina.dashboards.units import to_grafana
 from ruler.dashboards import Kind, Query, Widget
@@ -39,7 +47,8 @@ def panel(number: int, widget: Widget, rules: Mapping[str, Rule], top: int = 0) 
     }
     found = thresholds_of(widget, rules)
     shown = made["fieldConfig"]["defaults"]
-    shown["thresholds"] = {"mode": "absolute", "steps": steps(found)}
+    made_steps = line_steps(found) if widget.kind is Kind.LINE else steps(found)
+    shown["thresholds"] = {"mode": "absolute", "steps": made_steps}
     if widget.kind is Kind.LINE:
         shown["custom"]["thresholdsStyle"] = {"mode": "line" if found else "off"}
     if widget.kind is Kind.TABLE and found:

@@ -48,17 +48,29 @@ THRESHOLDS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, float | None]]
 
 @pytest.mark.parametrize(("written", "steps"), THRESHOLDS.values(), ids=THRESHOLDS)
 def test_thresholds(written: list[dict[str, Any]], steps: list[tuple[str, float | None]]) -> None:
-    made = a_panel(config={"thresholds": written})["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    made = a_panel(type="gauge", config={"thresholds": written})["fieldConfig"]["defaults"]["thresholds"][
+        "steps"
+    ]
     assert [(step["color"], step["value"]) for step in made] == steps
 
 
+def test_a_line_at_a_threshold_has_its_colour_whichever_side_is_bad() -> None:
+    written = [{"below": 10, "severity": "medium"}, {"above": 90}, {"above": 90, "severity": "critical"}]
+    made = a_panel(config={"thresholds": written})["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [(step["color"], step["value"]) for step in made] == [
+        ("transparent", None),
+        ("yellow", 10),
+        ("red", 90),
+    ]
+
+
 def test_a_rule_that_is_not_there_draws_nothing() -> None:
-    made = a_panel(config={"rule": "gone"})["fieldConfig"]["defaults"]
+    made = a_panel(type="gauge", config={"rule": "gone"})["fieldConfig"]["defaults"]
     assert made["thresholds"]["steps"] == [{"color": "text", "value": None}]
 
 
 def test_a_rule_below_its_threshold_colours_downwards() -> None:
-    made = a_panel(config={"rule": "low-throughput"})["fieldConfig"]["defaults"]
+    made = a_panel(type="gauge", config={"rule": "low-throughput"})["fieldConfig"]["defaults"]
     assert [step["color"] for step in made["thresholds"]["steps"]] == ["yellow", "green"]
 
 
@@ -84,5 +96,6 @@ def test_between_lower_and_upper_it_is_filled() -> None:
     found = properties(a_panel(queries=queries))
     assert found["upper"]["custom.fillBelowTo"] == "lower"
     assert found["upper"]["custom.lineWidth"] == found["lower"]["custom.lineWidth"] == 0
+    assert found["upper"]["custom.hideFrom"]["legend"] is True
     assert "measured" not in found
     assert properties(a_panel(queries=queries[:2])) == {}
