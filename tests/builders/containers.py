@@ -7,6 +7,7 @@ packages stands in for it.
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -118,7 +119,26 @@ class Engine:
             while not (self.folder / "podman.sock").exists():
                 assert time.monotonic() < deadline, "podman does not serve"
                 time.sleep(0.05)
-            yield
+            stop = threading.Event()
+            timer = threading.Thread(target=self._check_health, args=(stop,), daemon=True)
+            timer.start()
+            try:
+                yield
+            finally:
+                stop.set()
+                timer.join(120)
+
+    def _check_health(self, stop: threading.Event) -> None:
+        """Do what systemd's timers would: ask every container's health check."""
+        while not stop.wait(1):
+            for container in self._asked("ps", "--quiet").split():
+                self._asked("healthcheck", "run", container)
+
+    def _asked(self, *words: str) -> str:
+        """Whatever becomes of it: containers come and go meanwhile."""
+        argv = ["podman", "--remote", "--url", self.socket, *words]
+        done = subprocess.run(argv, env=self.env, capture_output=True, text=True, check=False, timeout=60)
+        return done.stdout
 
     @property
     def _stores(self) -> Sequence[str]:
