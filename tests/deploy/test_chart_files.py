@@ -44,7 +44,8 @@ def test_each_process_takes_its_files(values: str, tmp_path: Path) -> None:
     ruler = load(tmp_path / f"{at}-ruler" / "ruler.yml", RulerConfig, {})
     assert ruler.rule_files == ("/etc/lumina/rules/*.yml",)
     rules = load_files(["*.yml"], tmp_path / f"{at}-rules", RuleContext(any_name=True)).rules
-    assert len(rules) == {"default": 5, "minimal": 0, "full": 6, "prometheus": 5}[values]
+    shipped = load_files(["rules/*.yml"], ROOT / "ruler" / "defaults", RuleContext(any_name=True)).rules
+    assert len(rules) == {"minimal": 0, "full": len(shipped) + 1}.get(values, len(shipped))
     for path in (tmp_path / f"{at}-pages").iterdir():
         parse_dashboard(path.read_text(encoding="utf-8"), path.name)
     if values == "minimal":
@@ -53,7 +54,8 @@ def test_each_process_takes_its_files(values: str, tmp_path: Path) -> None:
     path = tmp_path / f"{at}-analytics" / "analytics.yml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("/etc/lumina/models", str(tmp_path / f"{at}-models")), encoding="utf-8")
-    assert len(models_of(load_config(path, {}), {})) == (5 if values == "full" else 4)
+    models = models_of(load_config(None, {}), {})
+    assert len(models_of(load_config(path, {}), {})) == len(models) + (values == "full")
 
 
 @pytest.mark.parametrize("values", VALUES)

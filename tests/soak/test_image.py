@@ -94,7 +94,7 @@ def test_compose_brings_all_three_up(engine: Engine) -> None:
         assert time.monotonic() - began < DRAIN_S * 2
         for name in PORTS:
             code = engine.podman("inspect", "--format", "{{.State.ExitCode}}", f"lumina-{name}-1").strip()
-            # 1: the name of a container that has gone was still being looked up when the time to drain was over.
+            # 1: the name of a container that has gone was still being looked up when the time was over.
             assert code in {"0", "1"}, f"{name} ended with {code}"
     finally:
         compose(engine, "down", "--volumes")
