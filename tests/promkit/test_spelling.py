@@ -46,7 +46,13 @@ def test_an_unknown_name_is_refused_with_the_nearest(written: str, near: str) ->
 @pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.written)
 def test_each_unit_is_the_one_that_our_name_ends_with(spelling: Spelling) -> None:
     units = {"percent": ("ratio", 100), "ms": ("seconds", 1000), "bytes": ("bytes", 1)}
-    ours = {"per second": "per second", "ratio": "ratio", "seconds": "seconds", "bytes": "bytes"}
+    ours = {
+        "per second": "per second",
+        "per minute": "per minute",
+        "ratio": "ratio",
+        "seconds": "seconds",
+        "bytes": "bytes",
+    }
     unit, divisor = units.get(spelling.unit, (ours.get(spelling.unit, ""), 1))
     assert (unit_of_name(spelling.metric), spelling.divisor) == (unit, divisor)
 
