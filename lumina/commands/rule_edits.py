@@ -16,6 +16,7 @@ from promkit.errors import ConfigError, Conflict
 __all__ = ["COMMANDS"]
 
 PATH = "/api/v1/lumina/rules"
+EXPR_LETTERS_MAX = 60  # in the table; JSON has all of it
 Json = Any  # a JSON document of the API's
 Which = Annotated[str, typer.Argument(help="A rule's id.")]
 File = Annotated[Path | None, typer.Argument(help="YAML or JSON; - for standard input.", show_default=False)]
@@ -42,7 +43,7 @@ def list_rules(
             rule["id"],
             rule["state"],
             rule["severity"] or "–",
-            rule["expr"],
+            _cut(rule["expr"]),
             f"{rule['file']}:{rule['line']}",
             rule["changed_by"] or rule["created_by"] or "–",
         )
@@ -195,6 +196,10 @@ COMMANDS = (
     ("disable", disable, "lumina rules disable high-cpu-usage --for 2h"),
     ("import", import_rules, "lumina rules import old-rules.json > rules/imported.yml"),
 )
+
+
+def _cut(expr: str) -> str:
+    return expr if len(expr) <= EXPR_LETTERS_MAX else expr[: EXPR_LETTERS_MAX - 1] + "…"
 
 
 def _path(which: str) -> str:

@@ -88,6 +88,15 @@ def test_the_list(ruler: ARuler, capsys: Capture) -> None:
     assert [rule["id"] for rule in json.loads(capsys.readouterr().out)] == ["hot"]
 
 
+def test_a_long_expression_is_cut_in_the_table_alone(ruler: ARuler, capsys: Capture) -> None:
+    metric = " + ".join(["temperature"] * 9)
+    main([*ADD, "--metric", metric])
+    main(["rules", "list"])
+    assert "(temperature + temperature + temperature + temperature + te…" in capsys.readouterr().out
+    main(["rules", "list", "--output", "json"])
+    assert json.loads(capsys.readouterr().out)[1]["expr"] == f"({metric}) > 30"
+
+
 def test_a_rule_of_any_file_is_switched(ruler: ARuler, capsys: Capture) -> None:
     assert main(["rules", "disable", "busy", "--for", "2h"]) == 0
     assert not ruler.book.enabled(ruler.loop.rule("busy"))
