@@ -36,9 +36,11 @@ def rendered(values: str, *more: str) -> str:
     return done.stdout
 
 
+@cache
 def render(values: str, *more: str) -> list[Manifest]:
-    """The manifests of one set of values."""
-    return [found for found in yaml.safe_load_all(rendered(values, *more)) if found]
+    """The manifests of one set of values, to look at and not to change."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [found for found in yaml.load_all(rendered(values, *more), Loader=loader) if found]
 
 
 def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:

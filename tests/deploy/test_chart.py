@@ -26,8 +26,15 @@ def test_helm_lint_has_nothing_to_say() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kubernetes_would_take_it(version: str, tmp_path: Path) -> None:
     # Schemas of the operator's kinds are not Kubernetes' own.
-    every = [found for values in VALUES for found in render(values)]
-    ours = [found for found in every if "coreos" not in found["apiVersion"]]
+    every = {json.dumps(found): found for values in VALUES for found in render(values)}
+    ours = [found for found in every.values() if "coreos" not in found["apiVersion"]]
+    # What dashboards say is Grafana's to check; here they would take most of the time.
+    ours = [
+        {**found, "data": dict.fromkeys(found["data"], "{}")}
+        if "-dashboard-" in found["metadata"]["name"]
+        else found
+        for found in ours
+    ]
     (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(ours), encoding="utf-8")
     validate = Path(sys.executable).with_name("kubernetes-validate")
     done = subprocess.run(
