@@ -9,6 +9,7 @@ import argparse
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from promkit import log
 from promkit.errors import LuminaError
@@ -91,6 +92,14 @@ class Process:
                 raise
             self._loop.reload_succeeded = True
         _LOG.info("configuration reloaded", rules=len(settings.rules.rules))
+
+    def _reload_and_say(self) -> None:
+        """Reload for somebody who may not be the one that reads the log."""
+        try:
+            self.reload()
+        except LuminaError as error:
+            _LOG.error("reload refused, the old one stays", error=error)
+            raise
 
     def _build(self) -> None:
         settings, now_ms = self._settings, self.clock.now_ms()
@@ -183,7 +192,7 @@ class Process:
             access,
             own,
             routers=(*ROUTERS, ui_router),
-            hooks=Hooks(ready=lambda: True, reload=self.reload),
+            hooks=Hooks(ready=lambda: True, reload=self._reload_and_say),
             envelopes=ENVELOPES,
             form_reads=FORM_READS,
         )
@@ -230,10 +239,8 @@ class Process:
         while not stop.wait(WATCH_MS):
             if self._files() == self._seen:
                 continue
-            try:
-                self.reload()
-            except LuminaError as error:
-                _LOG.error("reload refused, the old one stays", error=error)
+            with suppress(LuminaError):
+                self._reload_and_say()
 
     def _files(self) -> frozenset[tuple[str, int, int, int]]:
         return fingerprint(self._settings.files, self._settings.base)

@@ -131,7 +131,7 @@ FAULTS = {
     "too little": ("port: 0", ["c.yml:1:7: 'port' must be greater than or equal to 1, not 0"]),
     "too few": (
         "actions: {a: {kind: command, argv: []}}",
-        ["c.yml:1:36: 'argv' must have at least 1 item"],
+        ["c.yml:1:36: 'argv' must have at least 1 entry, not 0"],
     ),
     "a duration without a unit": (
         "scrape_configs: [{job_name: a, scrape_interval: 15}]",
