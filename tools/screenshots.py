@@ -20,8 +20,9 @@ AFTER = {
     "deliveries": "/deliveries",
     "remediations": "/remediations",
     "query": "/query?expr=app_error_ratio&range=5m",
+    "dashboard": "/dashboards/application?range=15m",
 }
-HEIGHTS = {"front-page": 1150, "alert": 1150}
+HEIGHTS = {"front-page": 1150, "alert": 1150, "dashboard": 1500}
 SETTLE_S = 220.0  # until the graphs have something to show
 WITHIN_S = 120.0
 TOLD = 2 * len(("email", "slack", "sms", "webhook"))  # firing and resolved
